@@ -1,0 +1,101 @@
+import { HoldfastError } from '../domain/failure.ts';
+import type { Delivered } from '../domain/session.ts';
+import type { Snapshot } from '../domain/snapshot.ts';
+import type { GitManager } from '../git/git-manager.ts';
+import type { Store } from '../store/store.ts';
+import type { Credentials } from './credentials.ts';
+import { digestOf } from './snapshot-builder.ts';
+
+/** Who commits: fixed, so that a retry makes the same commit. */
+const author = { name: 'Holdfast', email: 'holdfast@localhost' };
+
+/** What is to be delivered. */
+export interface Delivery {
+  readonly snapshot: Snapshot;
+  readonly digest: string;
+  /** The tree of the last checkpoint. */
+  readonly tree: string;
+  readonly verified: boolean;
+  /** The agent's own words about its work. */
+  readonly summary: string;
+}
+
+/** Turns a result into a commit and brings it where the task wants it. Every step can be repeated and then changes nothing. */
+export class CommitManager {
+  readonly #git: GitManager;
+  readonly #store: Store;
+  readonly #credentials: Credentials;
+
+  constructor(deps: { readonly git: GitManager; readonly store: Store; readonly credentials: Credentials }) {
+    this.#git = deps.git;
+    this.#store = deps.store;
+    this.#credentials = deps.credentials;
+  }
+
+  /**
+   * Commits and delivers.
+   * @throws HoldfastError NO_CHANGES, REMOTE_DIVERGED, DIRECTORY_CHANGED, REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE
+   */
+  async deliver(delivery: Delivery, signal: AbortSignal): Promise<Delivered> {
+    const { snapshot, tree, verified } = delivery;
+    const kind = snapshot.delivery;
+    if (tree === snapshot.base.tree && kind !== 'patch') {
+      throw new HoldfastError('NO_CHANGES', 'The agent submitted a result, but no file differs from the base commit.');
+    }
+    const commit = await this.commit(delivery);
+    if (kind === 'branch') await this.#push(snapshot, commit, signal);
+    if (kind === 'directory') await this.#apply(snapshot, tree);
+    return { kind, branch: kind === 'branch' ? snapshot.branch : null, commit, tree, verified };
+  }
+
+  /** The commit of a result: parent, tree, author, dates and message come from the snapshot, so it is always the same one. */
+  async commit({ snapshot, digest, tree, verified, summary }: Delivery): Promise<string> {
+    const message = commitMessage({ snapshot, digest, verified, summary });
+    const parent = snapshot.base.commit;
+    return this.#git.open(snapshot.sessionId).commitTree({ tree, parent, message, author, atMs: snapshot.createdAt });
+  }
+
+  async #push(snapshot: Snapshot, commit: string, signal: AbortSignal): Promise<void> {
+    const { sessionId, source, branch, base } = snapshot;
+    const credentials = await this.#credentials.git(sessionId);
+    const remote = { source, branch, signal, ...(credentials && { credentials }) };
+    const expected = await this.#git.remoteHead(remote);
+    if (expected === commit) return; // The push of an attempt that died before it could say so.
+    if (expected !== null && expected !== base.commit) {
+      throw new HoldfastError('REMOTE_DIVERGED', `The branch ${branch} is at ${expected} on the remote, which is not ours.`);
+    }
+    await this.#git.push({ sessionId, commit, expected, ...remote });
+  }
+
+  async #apply({ sessionId, source, base }: Snapshot, result: string): Promise<void> {
+    if (source.kind !== 'directory') throw new HoldfastError('INVALID_REQUEST', 'Only a directory can be delivered back into.');
+    await this.#git.applyToDirectory({ sessionId, path: source.path, base: base.tree, result });
+  }
+
+  /** The change as a patch for `git apply`, kept as an artifact. */
+  async keepPatch(sessionId: string, from: string, to: string): Promise<string> {
+    const patch = await this.#git.open(sessionId).diff(from, to);
+    await this.#store.artifacts.put(sessionId, 'diff.patch', 'text/x-diff', patch, Date.now());
+    return digestOf(patch);
+  }
+}
+
+function commitMessage(facts: { snapshot: Snapshot; digest: string; verified: boolean; summary: string }): string {
+  const { snapshot, digest, verified, summary } = facts;
+  const title = oneLine(snapshot.goal, 72);
+  const body = summary.trim() === '' ? [] : ['', wrap(summary.trim())];
+  const assumed = snapshot.assumptions.length === 0 ? [] : ['', 'Assumed:', ...snapshot.assumptions.map((text) => `- ${oneLine(text, 200)}`)];
+  const unverified = verified ? [] : ['', 'NOT VERIFIED: no acceptance command was run.'];
+  const trailers = ['', `Holdfast-Session: ${snapshot.sessionId}`, `Holdfast-Snapshot: ${digest}`];
+  return [title, ...body, ...assumed, ...unverified, ...trailers, ''].join('\n');
+}
+
+function oneLine(text: string, max: number): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length <= max ? line : `${line.slice(0, max - 1)}…`;
+}
+
+/** Lines that look like trailers must not be taken for ours. */
+function wrap(text: string): string {
+  return text.slice(0, 4000).replace(/^(Holdfast-[A-Za-z]+):/gm, ' $1:');
+}

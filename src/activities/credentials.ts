@@ -1,0 +1,37 @@
+import type { ModelSpec } from '../domain/model-spec.ts';
+import type { GitCredentials } from '../git/git-manager.ts';
+import type { Store } from '../store/store.ts';
+
+/** The server's own model: its key may only go to the place it belongs to. */
+export interface ServerModel {
+  readonly spec: ModelSpec;
+  /** Reads the key anew each time, so that a rotated key counts at once. */
+  readonly key: () => string | undefined;
+}
+
+/** Opens the secrets of a session, one at a time, for the activity that needs them. */
+export class Credentials {
+  readonly #store: Store;
+  readonly #serverModel: ServerModel;
+
+  constructor(store: Store, serverModel: ServerModel) {
+    this.#store = store;
+    this.#serverModel = serverModel;
+  }
+
+  /** The git token of a session, or undefined when it was given none. */
+  async git(sessionId: string): Promise<GitCredentials | undefined> {
+    const token = await this.#store.secrets.get(sessionId, 'git.token');
+    if (token === undefined) return undefined;
+    const username = await this.#store.secrets.get(sessionId, 'git.username');
+    return { token, ...(username !== undefined && { username }) };
+  }
+
+  /** The session's own model key; else the server's, if the session uses the server's provider at the server's address. */
+  async modelKey(sessionId: string, spec: ModelSpec): Promise<string | undefined> {
+    const own = await this.#store.secrets.get(sessionId, 'model.apiKey');
+    if (own !== undefined) return own;
+    const { spec: server, key } = this.#serverModel;
+    return spec.provider === server.provider && spec.baseUrl === server.baseUrl ? key() : undefined;
+  }
+}

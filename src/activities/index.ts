@@ -1,0 +1,121 @@
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { ApplicationFailureCategory } from '@temporalio/common';
+import { HoldfastError, isModelOutage, toFailure } from '../domain/failure.ts';
+import type { Base, Delivered, Frozen, Limits, State } from '../domain/session.ts';
+import type { Store } from '../store/store.ts';
+import type { Announcement, Announcer } from './announcer.ts';
+import type { SessionExecution } from './session-execution.ts';
+import type { Preflight, PreflightCheck } from './preflight.ts';
+import type { SourceImporter } from './source-importer.ts';
+import type { WebhookClient } from './webhook-client.ts';
+
+/** What the activities are made of; one instance each per worker. */
+export interface ActivityDependencies {
+  readonly store: Store;
+  readonly announcer: Announcer;
+  readonly sources: SourceImporter;
+  readonly preflight: Preflight;
+  readonly execution: SessionExecution;
+  readonly webhooks: WebhookClient;
+}
+
+/** How a chunk ended. */
+export interface ChunkOutcome {
+  /** `submitted`: the agent has handed in its result; `more`: a border was reached. */
+  readonly outcome: 'more' | 'submitted';
+  /** Turns committed so far, of the whole session. */
+  readonly turns: number;
+  /** The tree of the last checkpoint. */
+  readonly tree: string;
+}
+
+/** What the server's own checks said; the details are artifacts. */
+export interface VerificationOutcome {
+  readonly accepted: boolean;
+  readonly verified: boolean;
+  /** One line for people. */
+  readonly summary: string;
+  /** Blob of what the agent is to be shown, when it is not accepted. */
+  readonly evidence: string | null;
+}
+
+/** Information as the workflow passes it on. */
+export interface Supplied {
+  readonly sessionId: string;
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly answers: Readonly<Record<string, string>>;
+}
+
+/** The activities by name, each one line: ids and digests in, ids and digests out. The names are wire contracts. */
+export function createActivities(deps: ActivityDependencies) {
+  const { announcer, execution, preflight, sources, store, webhooks } = deps;
+  return {
+    announce: effect((change: Announcement) => announcer.announce(change), 'until it succeeds'),
+    prepareSource: effect(({ sessionId }: { sessionId: string }, signal): Promise<Base> => sources.prepare(sessionId, signal)),
+    synthesizeContract: effect(({ sessionId }: { sessionId: string }, signal) => preflight.synthesize(sessionId, signal)),
+    checkPreflight: effect((info: Supplied, signal): Promise<PreflightCheck> => preflight.check(info, signal), 'until it succeeds'),
+    freezeSnapshot: effect((info: Supplied & { at: number }, signal): Promise<Frozen> => preflight.freeze(info, signal), 'until it succeeds'),
+    runChunk: effect(
+      (chunk: { sessionId: string; chunk: number; limits: Limits; feedback: { ordinal: number; blob: string } | null }, signal) =>
+        execution.runChunk(chunk, signal),
+    ),
+    verify: effect((result: { sessionId: string; tree: string; iteration: number }, signal) => execution.verify(result, signal)),
+    deliver: effect(
+      (result: { sessionId: string; tree: string; verified: boolean }, signal): Promise<Delivered> => execution.deliver(result, signal),
+    ),
+    holdSession: effect(async ({ sessionId, held }: { sessionId: string; held: boolean }) => {
+      await store.sessions.setHeld(sessionId, held);
+    }, 'until it succeeds'),
+    conclude: effect(
+      ({ sessionId, ended }: { sessionId: string; ended: State<'COMPLETE' | 'FAILED'> }) => execution.conclude(sessionId, ended),
+      'until it succeeds',
+    ),
+    cleanUp: effect(({ sessionId }: { sessionId: string }) => execution.cleanUp(sessionId), 'until it succeeds'),
+    sendWebhook: effect(({ eventId }: { eventId: string }) => webhooks.send(eventId)),
+    buryWebhook: effect(({ eventId }: { eventId: string }) => webhooks.bury(eventId), 'until it succeeds'),
+  };
+}
+
+/** The activities as the workflows know them. */
+export type Activities = ReturnType<typeof createActivities>;
+
+const HEARTBEAT_MS = 1000;
+/** After so many attempts, trouble of our own that will not pass is shown to somebody instead of being tried for ever. */
+const PATIENT_ATTEMPTS = 10;
+
+/** Makes a plain function an activity: it heartbeats, hears of cancellation, and fails in the words of Temporal. */
+function effect<I, O>(
+  work: (input: I, signal: AbortSignal) => Promise<O>,
+  tries: 'some' | 'until it succeeds' = 'some',
+): (input: I) => Promise<O> {
+  return async (input) => {
+    const context = Context.current();
+    const signal = context.cancellationSignal;
+    const pump = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
+    try {
+      return await work(input, signal);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason; // Pause and reset are told apart from cancellation by this reason.
+      throw toApplicationFailure(error, tries === 'some' && context.info.attempt >= PATIENT_ATTEMPTS);
+    } finally {
+      clearInterval(pump);
+    }
+  };
+}
+
+function toApplicationFailure(error: unknown, exhausted: boolean): ApplicationFailure {
+  const failure = toFailure(error);
+  const retryAfterMs = error instanceof HoldfastError ? error.retryAfterMs : undefined;
+  // An outage of the provider is waited out by the workflow, which counts the tries and can be paused meanwhile.
+  const outage = isModelOutage(failure);
+  const expected = outage || failure.class !== 'system';
+  return ApplicationFailure.create({
+    message: failure.message,
+    type: failure.code,
+    nonRetryable: outage || !failure.retryable || (exhausted && failure.code !== 'STALE_ATTEMPT'),
+    details: [failure, retryAfterMs ?? null],
+    ...(retryAfterMs !== undefined && { nextRetryDelay: retryAfterMs }),
+    ...(expected && { category: ApplicationFailureCategory.BENIGN }),
+    ...(error instanceof Error && { cause: error }),
+  });
+}

@@ -1,0 +1,99 @@
+import { HoldfastError } from '../domain/failure.ts';
+import type { Delivered, Frozen, Limits, State } from '../domain/session.ts';
+import type { Snapshot } from '../domain/snapshot.ts';
+import type { GitManager } from '../git/git-manager.ts';
+import type { SessionRecord } from '../store/sessions.ts';
+import type { Store } from '../store/store.ts';
+import type { CommitManager } from './commit-manager.ts';
+import type { Credentials } from './credentials.ts';
+import type { ExecutionRunner } from './execution-runner.ts';
+import type { ChunkOutcome, VerificationOutcome } from './index.ts';
+import type { ReportWriter } from './report-writer.ts';
+import type { SnapshotBuilder } from './snapshot-builder.ts';
+import type { SourceImporter } from './source-importer.ts';
+import { evidenceOf, type Verifier } from './verifier.ts';
+
+/** What the execution is made of. */
+export interface ExecutionParts {
+  readonly store: Store;
+  readonly git: GitManager;
+  readonly credentials: Credentials;
+  readonly sources: SourceImporter;
+  readonly snapshots: SnapshotBuilder;
+  readonly runner: ExecutionRunner;
+  readonly verifier: Verifier;
+  readonly commits: CommitManager;
+  readonly reports: ReportWriter;
+  readonly chunk: { readonly maxTurns: number; readonly maxMs: number };
+}
+
+/** Everything after the freeze. The snapshot is loaded and checked each time, and nothing else says what is to be done. */
+export class SessionExecution {
+  readonly #parts: ExecutionParts;
+
+  constructor(parts: ExecutionParts) {
+    this.#parts = parts;
+  }
+
+  /** Runs turns of the agent up to a border, from wherever the records say it is. */
+  async runChunk(
+    input: { sessionId: string; limits: Limits; feedback: { ordinal: number; blob: string } | null },
+    signal: AbortSignal,
+  ): Promise<ChunkOutcome> {
+    const { sessionId, limits, feedback } = input;
+    const { chunk, credentials, runner, sources, store } = this.#parts;
+    const { snapshot } = await this.#load(sessionId);
+    await sources.ensure(sessionId, signal);
+    const evidence = feedback && { ordinal: feedback.ordinal, text: (await store.blobs.get(feedback.blob)).toString('utf8') };
+    const modelKey = await credentials.modelKey(sessionId, snapshot.model);
+    const job = { sessionId, snapshot, base: snapshot.base, limits, feedback: evidence, modelKey };
+    const context = { signal, progress: () => undefined, held: () => store.sessions.isHeld(sessionId) };
+    const { outcome, turns, tree } = await runner.runChunk({ ...job, maxTurns: chunk.maxTurns, maxChunkMs: chunk.maxMs }, context);
+    return { outcome, turns, tree };
+  }
+
+  /** Judges a result by the acceptance commands of the snapshot. */
+  async verify(input: { sessionId: string; tree: string; iteration: number }, signal: AbortSignal): Promise<VerificationOutcome> {
+    const { sessionId, tree, iteration } = input;
+    const { sources, store, verifier } = this.#parts;
+    const { snapshot } = await this.#load(sessionId);
+    await sources.ensure(sessionId, signal);
+    const { accepted, verified, checks } = await verifier.verify(snapshot, tree, iteration, { signal });
+    const evidence = accepted ? null : await store.blobs.put(evidenceOf(checks, iteration + 1));
+    const summary = checks.map(({ command, verdict }) => `${verdict}: ${command}`).join('; ') || 'nothing was run';
+    return { accepted, verified, summary, evidence };
+  }
+
+  /** Commits the result and brings it where the task wants it. */
+  async deliver(input: { sessionId: string; tree: string; verified: boolean }, signal: AbortSignal): Promise<Delivered> {
+    const { sessionId, tree, verified } = input;
+    const { commits, sources } = this.#parts;
+    const { snapshot, frozen } = await this.#load(sessionId);
+    await sources.ensure(sessionId, signal);
+    const summary = (await this.#summary(sessionId)) ?? '';
+    return commits.deliver({ snapshot, digest: frozen.digest, tree, verified, summary }, signal);
+  }
+
+  /** Writes what the session leaves behind. */
+  async conclude(sessionId: string, ended: State<'COMPLETE' | 'FAILED'>): Promise<void> {
+    await this.#parts.reports.write(sessionId, ended, await this.#summary(sessionId));
+  }
+
+  /** Removes what is disposable: work trees, and the secrets that only the work needed. */
+  async cleanUp(sessionId: string): Promise<void> {
+    const { git, store } = this.#parts;
+    await git.remove(sessionId);
+    await store.secrets.forget(sessionId, ['git.username', 'git.token', 'model.apiKey']);
+  }
+
+  async #load(sessionId: string): Promise<{ snapshot: Snapshot; session: SessionRecord; frozen: Frozen }> {
+    const session = await this.#parts.store.sessions.get(sessionId);
+    const { frozen } = session;
+    if (frozen === null) throw new HoldfastError('INTERNAL', `Session ${sessionId} has no snapshot.`);
+    return { session, frozen, snapshot: await this.#parts.snapshots.load(frozen.digest) };
+  }
+
+  async #summary(sessionId: string): Promise<string | null> {
+    return this.#parts.runner.summary(sessionId);
+  }
+}

@@ -1,0 +1,36 @@
+import type { Base } from '../domain/session.ts';
+import type { GitManager } from '../git/git-manager.ts';
+import type { Store } from '../store/store.ts';
+import type { Credentials } from './credentials.ts';
+
+/** Brings the source of a session in, and fixes the commit it starts from. */
+export class SourceImporter {
+  readonly #store: Store;
+  readonly #git: GitManager;
+  readonly #credentials: Credentials;
+
+  constructor(deps: { readonly store: Store; readonly git: GitManager; readonly credentials: Credentials }) {
+    this.#store = deps.store;
+    this.#git = deps.git;
+    this.#credentials = deps.credentials;
+  }
+
+  /** Clones or imports; once the base is on record it stays, however the remote moves. */
+  async prepare(sessionId: string, signal: AbortSignal): Promise<Base> {
+    const { task, base } = await this.#store.sessions.get(sessionId);
+    if (base !== null) {
+      await this.ensure(sessionId, signal);
+      return base;
+    }
+    const prepared = await this.#git.prepare(sessionId, task.source, await this.#credentials.git(sessionId), signal);
+    await this.#store.sessions.setBase(sessionId, prepared);
+    return prepared;
+  }
+
+  /** Makes sure that this worker has the base commit: it may never have seen the session before. */
+  async ensure(sessionId: string, signal: AbortSignal): Promise<void> {
+    const { task, base } = await this.#store.sessions.get(sessionId);
+    if (base === null) return;
+    await this.#git.ensureBase(sessionId, task.source, base, await this.#credentials.git(sessionId), signal);
+  }
+}

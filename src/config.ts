@@ -1,0 +1,200 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import * as z from 'zod';
+import { HoldfastError } from './domain/failure.ts';
+import { ModelSpec } from './domain/model-spec.ts';
+import type { Limits } from './domain/session.ts';
+
+/** A secret from the environment or from a file. It prints as `[secret]` and is read anew each time, so a file can be rotated. */
+export class Secret {
+  readonly #read: () => string | undefined;
+
+  constructor(read: () => string | undefined) {
+    this.#read = read;
+  }
+
+  /** The value, or undefined when it is not set (or empty). */
+  reveal(): string | undefined {
+    return this.#read()?.trim() || undefined;
+  }
+
+  toJSON(): string {
+    return '[secret]';
+  }
+}
+
+/** Everything that can be set from outside, checked. Paths are absolute, times in milliseconds. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** Records, blobs and the master key. */
+  readonly sessionsDir: string;
+  /** Mirrors and disposable work trees. */
+  readonly workingDir: string;
+  /** `skills/` of the server. */
+  readonly agentDir: string;
+  /** Temporal's database, logs and caches. */
+  readonly dataDir: string;
+  readonly allowedRoots: readonly string[];
+  readonly model: ModelSpec;
+  readonly modelKey: Secret;
+  readonly apiKeys: Secret;
+  readonly masterKey: Secret;
+  readonly limits: Limits;
+  readonly turnsPerChunk: number;
+  readonly chunkMs: number;
+  readonly streamIdleMs: number;
+  readonly preflightTimeoutMs: number;
+  /** How an outage of the model's provider is waited out before the session pauses. */
+  readonly patience: { readonly tries: number; readonly backoffMs: number };
+  readonly sandbox: { readonly mode: 'bwrap' | 'off'; readonly uid: number | undefined; readonly gid: number | undefined };
+  readonly checkTimeoutMs: number;
+  readonly webhook: {
+    readonly allowPrivate: boolean;
+    readonly retries: number;
+    readonly backoffMs: number;
+    readonly timeoutMs: number;
+  };
+  readonly temporal: {
+    /** Null: the embedded server. */
+    readonly address: string | null;
+    readonly port: number;
+    readonly uiPort: number;
+    readonly taskQueue: string;
+  };
+  readonly maxHistoryEvents: number;
+  readonly logLevel: string;
+}
+
+const integer = (fallback: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1');
+
+/** The environment, variable by variable; the table in the README is made of these. */
+const Environment = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: integer(8420, 0, 65_535),
+  DATA_DIR: z.string().default('.holdfast'),
+  WORKING_DIR: z.string().optional(),
+  AGENT_DIR: z.string().optional(),
+  SESSIONS_DIR: z.string().optional(),
+  ALLOWED_ROOTS: z.string().default(''),
+  LLM_PROVIDER: z.enum(['anthropic', 'openai', 'openai-responses', 'scripted-demo']).default('anthropic'),
+  LLM_MODEL: z.string().min(1).optional(),
+  LLM_BASE_URL: z.url({ protocol: /^https?$/ }).optional(),
+  LLM_THINKING: z.enum(['off', 'minimal', 'low', 'medium', 'high']).default('off'),
+  MAX_STEPS: integer(200, 1),
+  MAX_ITERATIONS: integer(3, 0, 20),
+  TURNS_PER_CHUNK: integer(20, 1, 1000),
+  CHUNK_MS: integer(5 * 60_000, 1000),
+  STREAM_IDLE_MS: integer(120_000, 500),
+  MODEL_TRIES: integer(8, 1, 50),
+  MODEL_BACKOFF_MS: integer(2000, 10),
+  PREFLIGHT_TIMEOUT_MS: integer(7 * 24 * 3_600_000, 1000),
+  CHECK_TIMEOUT_MS: integer(30 * 60_000, 1000),
+  SANDBOX: z.enum(['bwrap', 'off']).default('bwrap'),
+  SANDBOX_UID: integer(1001, 1).optional(),
+  SANDBOX_GID: integer(1001, 1).optional(),
+  WEBHOOK_ALLOW_PRIVATE: flag.optional(),
+  WEBHOOK_RETRIES: integer(5, 0, 20),
+  WEBHOOK_BACKOFF_MS: integer(5000, 10),
+  WEBHOOK_TIMEOUT_MS: integer(15_000, 100),
+  TEMPORAL_ADDRESS: z.string().min(1).optional(),
+  TEMPORAL_PORT: integer(7233, 0, 65_535),
+  TEMPORAL_UI_PORT: integer(8233, 0, 65_535),
+  TEMPORAL_TASK_QUEUE: z.string().min(1).default('holdfast'),
+  MAX_HISTORY_EVENTS: integer(4000, 50, 40_000),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  DEMO: flag.default(false),
+});
+
+const defaultModels = {
+  anthropic: 'claude-sonnet-4-5',
+  openai: 'gpt-5',
+  'openai-responses': 'gpt-5',
+  'scripted-demo': 'fix-failing-test',
+} as const;
+
+/**
+ * The configuration from an environment.
+ * @throws HoldfastError INVALID_REQUEST naming every faulty variable at once.
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = Environment.safeParse(given);
+  const faults = parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  if (parsed.success && parsed.data.LLM_PROVIDER === 'scripted-demo' && !parsed.data.DEMO) {
+    faults.push('LLM_PROVIDER: scripted-demo is not an AI and runs only with DEMO=1');
+  }
+  for (const name of secretNames) {
+    if (env[name] && env[`${name}_FILE`]) faults.push(`${name}: set either ${name} or ${name}_FILE`);
+  }
+  if (!parsed.success || faults.length > 0) {
+    throw new HoldfastError('INVALID_REQUEST', `The configuration is wrong:\n  ${faults.join('\n  ')}`, {
+      remedy: 'Correct these environment variables; the README lists them.',
+      details: { faults },
+    });
+  }
+  return toConfig(parsed.data, env);
+}
+
+const secretNames = ['LLM_API_KEY', 'API_KEYS', 'MASTER_KEY'] as const;
+
+function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string, string | undefined>>): Config {
+  const dataDir = resolve(vars.DATA_DIR);
+  const secret = (name: (typeof secretNames)[number]) => secretOf(env, name);
+  const apiKeys = secret('API_KEYS');
+  return {
+    host: vars.HOST,
+    port: vars.PORT,
+    dataDir,
+    sessionsDir: resolve(vars.SESSIONS_DIR ?? join(dataDir, 'sessions')),
+    workingDir: resolve(vars.WORKING_DIR ?? join(dataDir, 'work')),
+    agentDir: resolve(vars.AGENT_DIR ?? join(dataDir, 'agent')),
+    allowedRoots: vars.ALLOWED_ROOTS.split(':').filter(Boolean).map((root) => resolve(root)),
+    model: ModelSpec.parse({
+      provider: vars.LLM_PROVIDER,
+      id: vars.LLM_MODEL ?? defaultModels[vars.LLM_PROVIDER],
+      ...(vars.LLM_BASE_URL !== undefined && { baseUrl: vars.LLM_BASE_URL }),
+      thinkingLevel: vars.LLM_THINKING,
+    }),
+    modelKey: secret('LLM_API_KEY'),
+    apiKeys,
+    masterKey: secret('MASTER_KEY'),
+    limits: { maxSteps: vars.MAX_STEPS, maxIterations: vars.MAX_ITERATIONS },
+    turnsPerChunk: vars.TURNS_PER_CHUNK,
+    chunkMs: vars.CHUNK_MS,
+    streamIdleMs: vars.STREAM_IDLE_MS,
+    preflightTimeoutMs: vars.PREFLIGHT_TIMEOUT_MS,
+    patience: { tries: vars.MODEL_TRIES, backoffMs: vars.MODEL_BACKOFF_MS },
+    checkTimeoutMs: vars.CHECK_TIMEOUT_MS,
+    sandbox: { mode: vars.SANDBOX, uid: vars.SANDBOX_UID, gid: vars.SANDBOX_GID },
+    webhook: {
+      // One person on one machine may well call back to it; a server that others can reach must not be made to.
+      allowPrivate: vars.WEBHOOK_ALLOW_PRIVATE ?? apiKeys.reveal() === undefined,
+      retries: vars.WEBHOOK_RETRIES,
+      backoffMs: vars.WEBHOOK_BACKOFF_MS,
+      timeoutMs: vars.WEBHOOK_TIMEOUT_MS,
+    },
+    temporal: {
+      address: vars.TEMPORAL_ADDRESS ?? null,
+      port: vars.TEMPORAL_PORT,
+      uiPort: vars.TEMPORAL_UI_PORT,
+      taskQueue: vars.TEMPORAL_TASK_QUEUE,
+    },
+    maxHistoryEvents: vars.MAX_HISTORY_EVENTS,
+    logLevel: vars.LOG_LEVEL,
+  };
+}
+
+function secretOf(env: Readonly<Record<string, string | undefined>>, name: string): Secret {
+  const file = env[`${name}_FILE`];
+  if (!file) return new Secret(() => env[name]);
+  return new Secret(() => {
+    try {
+      return readFileSync(file, 'utf8');
+    } catch {
+      return undefined; // A key file that is not there (yet) is a missing key: it pauses sessions instead of ending the server.
+    }
+  });
+}

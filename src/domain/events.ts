@@ -1,0 +1,59 @@
+import type { Phase, Stage } from './session.ts';
+
+/** Something that happened to a session. */
+export interface SessionEvent {
+  /** `evt_…`; also the `webhook-id`. */
+  readonly id: string;
+  readonly sessionId: string;
+  /** Dense from 1 within a session. */
+  readonly seq: number;
+  readonly type: EventType;
+  readonly state: Phase;
+  readonly stage: Stage;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** `started` once at the beginning, `stage` at each change of state or stage, the others in between. */
+export const eventTypes = ['started', 'stage', 'plan', 'turn', 'limits', 'resumed', 'check', 'attempt'] as const;
+export type EventType = (typeof eventTypes)[number];
+
+/** The types that are sent to a webhook. */
+export function isAnnounced(type: EventType): boolean {
+  return type === 'started' || type === 'stage';
+}
+
+/** A step of the agent's own plan. */
+export interface PlanStep {
+  readonly title: string;
+  readonly status: 'pending' | 'in_progress' | 'done';
+}
+
+/** Progress as shown to people; percent is 0 to 100 and never says 100 before the end. */
+export interface Progress {
+  readonly current: number;
+  readonly total: number;
+  readonly percent: number;
+}
+
+/** Progress from the plan, or from the stage while there is none. */
+export function progressOf(stage: Stage, plan: readonly PlanStep[]): Progress {
+  const floor: Record<Stage, number> = {
+    pending: 0,
+    cloning: 2,
+    analyzing: 5,
+    awaiting_input: 8,
+    ready: 10,
+    coding: 10,
+    testing: 85,
+    committing: 95,
+    completed: 100,
+    failed: 0,
+    paused: 0,
+  };
+  const done = plan.filter(({ status }) => status === 'done').length;
+  const coding = plan.length === 0 ? 0 : Math.round((done / plan.length) * 75);
+  const percent = stage === 'coding' || stage === 'paused' || stage === 'failed' ? 10 + coding : floor[stage];
+  return { current: done, total: plan.length, percent };
+}

@@ -1,0 +1,38 @@
+import * as z from 'zod';
+import { ModelSpec } from './model-spec.ts';
+import { Source, TaskLimits } from './task.ts';
+
+const HashedFile = z.strictObject({ path: z.string(), sha256: z.string() });
+
+/** The frozen agreement: the only input of execution. Its canonical JSON (RFC 8785) is what the digest is taken over. */
+export const Snapshot = z.strictObject({
+  version: z.literal(1),
+  sessionId: z.string(),
+  prompt: z.string(),
+  /** The skill after its variables were filled in; empty when there is none. */
+  skillText: z.string(),
+  source: Source,
+  base: z.strictObject({ commit: z.string(), tree: z.string(), ref: z.string() }),
+  inputs: z.record(z.string(), z.string()),
+  answers: z.array(z.strictObject({ id: z.string(), question: z.string(), answer: z.string() })),
+  assumptions: z.array(z.string()),
+  /** SHA-256 over the canonical JSON of the contract that was agreed. */
+  contract: z.string(),
+  goal: z.string(),
+  files: z.array(HashedFile),
+  scripts: z.array(HashedFile),
+  tools: z.array(z.string()),
+  model: ModelSpec,
+  /** SHA-256 of the system prompt. */
+  systemPrompt: z.string(),
+  limits: TaskLimits,
+  sandbox: z.strictObject({ kind: z.enum(['bwrap', 'off']), network: z.literal('none') }),
+  testStrategy: z.enum(['full', 'skip']),
+  acceptance: z.array(z.string()),
+  delivery: z.enum(['branch', 'directory', 'patch']),
+  branch: z.string(),
+  versions: z.strictObject({ holdfast: z.string(), pi: z.string() }),
+  /** Epoch milliseconds. */
+  createdAt: z.int(),
+});
+export type Snapshot = z.infer<typeof Snapshot>;

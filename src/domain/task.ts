@@ -1,0 +1,52 @@
+import * as z from 'zod';
+import { ModelSpec } from './model-spec.ts';
+
+/** Where the code comes from. */
+export const Source = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('repository'), url: z.string(), ref: z.string().optional() }),
+  z.strictObject({ kind: z.literal('directory'), path: z.string() }),
+]);
+export type Source = z.infer<typeof Source>;
+
+/** Where the skill's text comes from. */
+export const SkillSource = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('inline'), text: z.string() }),
+  z.strictObject({ kind: z.literal('path'), path: z.string() }),
+  z.strictObject({ kind: z.literal('name'), name: z.string() }),
+]);
+export type SkillSource = z.infer<typeof SkillSource>;
+
+/** Limits of a task, see Limits in session.ts. */
+export const TaskLimits = z.strictObject({
+  maxSteps: z.int().min(1).max(100_000),
+  maxIterations: z.int().min(0).max(20),
+  maxTokens: z.int().min(1).optional(),
+  maxCostUsd: z.number().positive().optional(),
+  maxWallMs: z.int().min(1_000).optional(),
+});
+
+/** An accepted task: what was asked for, with every default filled in and without any secret. Stored with the session. */
+export const Task = z.strictObject({
+  /** The caller's own id, echoed in webhooks; the session id when none was given. */
+  taskId: z.string(),
+  userPrompt: z.string(),
+  skill: SkillSource.nullable(),
+  source: Source,
+  inputs: z.record(z.string(), z.string()),
+  auto: z.boolean(),
+  onMissing: z.enum(['ask', 'assume', 'fail']),
+  delivery: z.enum(['branch', 'directory', 'patch']),
+  branch: z.string(),
+  model: ModelSpec,
+  limits: TaskLimits,
+  testStrategy: z.enum(['full', 'skip']),
+  acceptance: z.array(z.string()),
+  webhook: z.strictObject({ url: z.string(), events: z.array(z.string()).nullable() }).nullable(),
+  labels: z.array(z.string()),
+  preflightTimeoutMs: z.int(),
+});
+export type Task = z.infer<typeof Task>;
+
+/** Secrets that belong to one session, by name; they live sealed in the store and nowhere else. */
+export const secretNames = ['git.username', 'git.token', 'model.apiKey', 'webhook.secret'] as const;
+export type SecretName = (typeof secretNames)[number];

@@ -1,0 +1,66 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { HoldfastError } from '../domain/failure.ts';
+
+/** Content-addressed bytes. A blob's id is `sha256:` and 64 hex digits of its content. */
+export interface Blobs {
+  /** Stores the bytes durably; storing them twice is storing them once. */
+  put(bytes: Uint8Array | string): Promise<string>;
+  /**
+   * Reads a blob and checks its digest.
+   * @throws HoldfastError SNAPSHOT_TAMPERED when the content does not match its id, STORAGE_FAILED when it cannot be read.
+   */
+  get(id: string): Promise<Buffer>;
+  /** Removes a blob; one that is not there is removed already. */
+  delete(id: string): Promise<void>;
+}
+
+/** The id of some bytes. */
+export function blobId(bytes: Uint8Array | string): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+/** Blobs as files below a directory; a second implementation for S3 has its place beside it. */
+export class FileBlobs implements Blobs {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  async put(bytes: Uint8Array | string): Promise<string> {
+    const id = blobId(bytes);
+    const path = this.#path(id);
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+      const file = await open(temporary, 'wx');
+      await file.writeFile(bytes);
+      await file.sync(); // The rename may only show complete bytes, also after loss of power.
+      await file.close();
+      await rename(temporary, path);
+      return id;
+    } catch (cause) {
+      throw new HoldfastError('STORAGE_FAILED', `Blob ${id} could not be written: ${String(cause)}`, { cause });
+    }
+  }
+
+  async get(id: string): Promise<Buffer> {
+    const bytes = await readFile(this.#path(id)).catch((cause: unknown) => {
+      throw new HoldfastError('STORAGE_FAILED', `Blob ${id} could not be read: ${String(cause)}`, { cause });
+    });
+    if (blobId(bytes) !== id) throw new HoldfastError('SNAPSHOT_TAMPERED', `Blob ${id} does not have the content it was stored with.`);
+    return bytes;
+  }
+
+  async delete(id: string): Promise<void> {
+    await rm(this.#path(id), { force: true });
+  }
+
+  #path(id: string): string {
+    const hex = /^sha256:([0-9a-f]{64})$/.exec(id)?.[1];
+    if (hex === undefined) throw new HoldfastError('STORAGE_FAILED', `${id} is not a blob id.`);
+    return join(this.#root, hex.slice(0, 2), hex);
+  }
+}

@@ -1,0 +1,44 @@
+/** The schema, one step a migration; steps are only ever added. Text columns named *_json hold JSON; times are epoch milliseconds. */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE sessions (
+    id TEXT PRIMARY KEY, tenant TEXT NOT NULL, repository TEXT NOT NULL, parent TEXT,
+    task_json TEXT NOT NULL, state TEXT NOT NULL, stage TEXT NOT NULL, rev BIGINT NOT NULL,
+    base_json TEXT, contract_json TEXT, frozen_json TEXT, plan_json TEXT NOT NULL, pause_json TEXT, failure_json TEXT, result_json TEXT,
+    epoch BIGINT NOT NULL, held BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL
+  );
+  CREATE INDEX sessions_by_age ON sessions (created_at, id);
+  CREATE TABLE session_labels (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, label TEXT NOT NULL, PRIMARY KEY (session_id, label)
+  );
+  CREATE TABLE idempotency (
+    tenant TEXT NOT NULL, key TEXT NOT NULL, body_sha256 TEXT NOT NULL, session_id TEXT NOT NULL, created_at BIGINT NOT NULL,
+    PRIMARY KEY (tenant, key)
+  );
+  CREATE TABLE entries (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, seq BIGINT NOT NULL, epoch BIGINT NOT NULL,
+    entry_json TEXT NOT NULL, PRIMARY KEY (session_id, seq)
+  );
+  CREATE TABLE checkpoints (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, turn BIGINT NOT NULL, seq BIGINT NOT NULL, epoch BIGINT NOT NULL,
+    tree TEXT NOT NULL, usage_json TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (session_id, turn)
+  );
+  CREATE TABLE events (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, seq BIGINT NOT NULL, id TEXT NOT NULL UNIQUE, key TEXT NOT NULL,
+    type TEXT NOT NULL, state TEXT NOT NULL, stage TEXT NOT NULL, at BIGINT NOT NULL, data_json TEXT NOT NULL,
+    PRIMARY KEY (session_id, seq), UNIQUE (session_id, key)
+  );
+  CREATE TABLE deliveries (
+    event_id TEXT PRIMARY KEY, session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, url TEXT NOT NULL, body TEXT NOT NULL,
+    state TEXT NOT NULL, attempts BIGINT NOT NULL, last_status BIGINT, last_error TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL
+  );
+  CREATE TABLE artifacts (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, name TEXT NOT NULL, blob TEXT NOT NULL, media_type TEXT NOT NULL,
+    size BIGINT NOT NULL, created_at BIGINT NOT NULL, PRIMARY KEY (session_id, name)
+  );
+  CREATE TABLE secrets (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, name TEXT NOT NULL, sealed BLOB NOT NULL,
+    PRIMARY KEY (session_id, name)
+  );
+  `,
+];

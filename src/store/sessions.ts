@@ -1,0 +1,216 @@
+import type { Contract } from '../domain/contract.ts';
+import type { PlanStep } from '../domain/events.ts';
+import { HoldfastError, type Failure } from '../domain/failure.ts';
+import type { Base, Delivered, Frozen, PauseReason, Phase, Stage } from '../domain/session.ts';
+import { Task } from '../domain/task.ts';
+import type { Database, Queries, Row } from './database.ts';
+
+/** A session as it is recorded: the read model that answers while Temporal is away. */
+export interface SessionRecord {
+  readonly id: string;
+  readonly tenant: string;
+  readonly task: Task;
+  readonly state: Phase;
+  readonly stage: Stage;
+  readonly rev: number;
+  readonly base: Base | null;
+  readonly contract: Contract | null;
+  readonly frozen: Frozen | null;
+  readonly plan: readonly PlanStep[];
+  readonly pause: PauseReason | null;
+  readonly failure: Failure | null;
+  readonly result: Delivered | null;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** A session to be recorded. */
+export interface NewSession {
+  readonly id: string;
+  readonly tenant: string;
+  readonly task: Task;
+  readonly createdAt: number;
+  /** The caller's key and the SHA-256 of the body it came with. */
+  readonly idempotency: { readonly key: string; readonly bodySha256: string } | null;
+}
+
+/** What the workflow announces; fields left out stay as they are. */
+export interface SessionChange {
+  readonly rev: number;
+  readonly state: Phase;
+  readonly stage: Stage;
+  readonly pause: PauseReason | null;
+  readonly failure?: Failure;
+  readonly result?: Delivered;
+  readonly at: number;
+}
+
+/** Which sessions a list shows. */
+export interface SessionFilter {
+  readonly tenant: string;
+  readonly state?: Phase | undefined;
+  readonly stage?: Stage | undefined;
+  readonly label?: string | undefined;
+  readonly repository?: string | undefined;
+  readonly createdAfter?: number | undefined;
+  /** The list goes on after this session. */
+  readonly after?: { readonly createdAt: number; readonly id: string } | undefined;
+  readonly limit: number;
+}
+
+/** The table of sessions. */
+export class SessionRecords {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /**
+   * Records a session, or answers the one that the same idempotency key made before.
+   * @throws HoldfastError IDEMPOTENCY_MISMATCH when the key came with another body.
+   */
+  create(session: NewSession): Promise<{ readonly id: string; readonly created: boolean }> {
+    return this.#db.transaction(async (queries) => {
+      const earlier = await this.#earlier(queries, session);
+      if (earlier !== null) return { id: earlier, created: false };
+      await insert(queries, session);
+      return { id: session.id, created: true };
+    });
+  }
+
+  async #earlier(queries: Queries, { tenant, idempotency }: NewSession): Promise<string | null> {
+    if (idempotency === null) return null;
+    const sql = 'SELECT session_id, body_sha256 FROM idempotency WHERE tenant = ? AND key = ?';
+    const row = await queries.get(sql, tenant, idempotency.key);
+    if (row === undefined) return null;
+    if (row['body_sha256'] !== idempotency.bodySha256) {
+      throw new HoldfastError('IDEMPOTENCY_MISMATCH', `Idempotency-Key ${idempotency.key} came with another body before.`);
+    }
+    return String(row['session_id']);
+  }
+
+  /** @throws HoldfastError SESSION_NOT_FOUND */
+  async get(id: string): Promise<SessionRecord> {
+    const found = await this.find(id);
+    if (found === undefined) throw new HoldfastError('SESSION_NOT_FOUND', `There is no session ${id}.`);
+    return found;
+  }
+
+  async find(id: string): Promise<SessionRecord | undefined> {
+    const row = await this.#db.get('SELECT * FROM sessions WHERE id = ?', id);
+    return row && toRecord(row);
+  }
+
+  /** Newest first. */
+  async list(filter: SessionFilter): Promise<SessionRecord[]> {
+    const terms: [string, ...(string | number)[]][] = [['tenant = ?', filter.tenant]];
+    if (filter.state !== undefined) terms.push(['state = ?', filter.state]);
+    if (filter.stage !== undefined) terms.push(['stage = ?', filter.stage]);
+    if (filter.repository !== undefined) terms.push(['repository = ?', filter.repository]);
+    if (filter.createdAfter !== undefined) terms.push(['created_at > ?', filter.createdAfter]);
+    if (filter.after !== undefined) terms.push(['(created_at, id) < (?, ?)', filter.after.createdAt, filter.after.id]);
+    if (filter.label !== undefined) {
+      terms.push(['id IN (SELECT session_id FROM session_labels WHERE label = ?)', filter.label]);
+    }
+    const where = terms.map(([sql]) => sql).join(' AND ');
+    const parameters = terms.flatMap(([, ...values]) => values);
+    const sql = `SELECT * FROM sessions WHERE ${where} ORDER BY created_at DESC, id DESC LIMIT ?`;
+    return (await this.#db.all(sql, ...parameters, filter.limit)).map(toRecord);
+  }
+
+  /** Writes what the workflow announced; an older announcement than the one on record changes nothing. */
+  async announce(id: string, change: SessionChange): Promise<void> {
+    const sql = `UPDATE sessions SET rev = ?, state = ?, stage = ?, pause_json = ?, failure_json = coalesce(?, failure_json),
+      result_json = coalesce(?, result_json), updated_at = ? WHERE id = ? AND rev < ?`;
+    const { rev, state, stage, pause, failure, result, at } = change;
+    const optional = (value: unknown) => (value === undefined || value === null ? null : JSON.stringify(value));
+    await this.#db.run(sql, rev, state, stage, optional(pause), optional(failure), optional(result), at, id, rev);
+  }
+
+  setBase(id: string, base: Base): Promise<number> {
+    return this.#db.run('UPDATE sessions SET base_json = ? WHERE id = ?', JSON.stringify(base), id);
+  }
+
+  setContract(id: string, contract: Contract): Promise<number> {
+    return this.#db.run('UPDATE sessions SET contract_json = ? WHERE id = ?', JSON.stringify(contract), id);
+  }
+
+  setFrozen(id: string, frozen: Frozen): Promise<number> {
+    return this.#db.run('UPDATE sessions SET frozen_json = ? WHERE id = ?', JSON.stringify(frozen), id);
+  }
+
+  /** Replaces the agent's plan, unless a newer attempt than `epoch` has taken over. */
+  setPlan(id: string, epoch: number, plan: readonly PlanStep[], at: number): Promise<number> {
+    const sql = 'UPDATE sessions SET plan_json = ?, updated_at = ? WHERE id = ? AND epoch = ?';
+    return this.#db.run(sql, JSON.stringify(plan), at, id, epoch);
+  }
+
+  /** Ids of the sessions that have not ended. */
+  async live(): Promise<string[]> {
+    const rows = await this.#db.all("SELECT id FROM sessions WHERE state NOT IN ('COMPLETE', 'FAILED') ORDER BY created_at");
+    return rows.map((row) => String(row['id']));
+  }
+
+  /** Asks the running chunk to return at its next turn border, or takes that back. */
+  setHeld(id: string, held: boolean): Promise<number> {
+    return this.#db.run('UPDATE sessions SET held = ? WHERE id = ?', held ? 1 : 0, id);
+  }
+
+  /** True while the session is asked to stop between two turns. */
+  async isHeld(id: string): Promise<boolean> {
+    return Number((await this.#db.get('SELECT held FROM sessions WHERE id = ?', id))?.['held']) === 1;
+  }
+
+  /** Removes the session and everything that hangs on it, except blobs; true when there was one. */
+  async delete(id: string): Promise<boolean> {
+    return this.#db.transaction(async (queries) => {
+      await queries.run('DELETE FROM idempotency WHERE session_id = ?', id);
+      return (await queries.run('DELETE FROM sessions WHERE id = ?', id)) > 0;
+    });
+  }
+}
+
+async function insert(queries: Queries, { id, tenant, task, createdAt, idempotency }: NewSession): Promise<void> {
+  const repository = task.source.kind === 'repository' ? task.source.url : task.source.path;
+  await queries.run(
+    `INSERT INTO sessions (id, tenant, repository, task_json, state, stage, rev, plan_json, epoch, held, created_at, updated_at)
+     VALUES (?, ?, ?, ?, 'INIT', 'pending', 0, '[]', 0, 0, ?, ?)`,
+    id,
+    tenant,
+    repository,
+    JSON.stringify(task),
+    createdAt,
+    createdAt,
+  );
+  for (const label of new Set(task.labels)) {
+    await queries.run('INSERT INTO session_labels (session_id, label) VALUES (?, ?)', id, label);
+  }
+  if (idempotency === null) return;
+  const sql = 'INSERT INTO idempotency (tenant, key, body_sha256, session_id, created_at) VALUES (?, ?, ?, ?, ?)';
+  await queries.run(sql, tenant, idempotency.key, idempotency.bodySha256, id, createdAt);
+}
+
+function toRecord(row: Row): SessionRecord {
+  const json = <T>(column: string): T | null => {
+    const text = row[column];
+    return typeof text === 'string' ? (JSON.parse(text) as T) : null;
+  };
+  return {
+    id: String(row['id']),
+    tenant: String(row['tenant']),
+    task: Task.parse(json('task_json')),
+    state: row['state'] as Phase,
+    stage: row['stage'] as Stage,
+    rev: Number(row['rev']),
+    base: json('base_json'),
+    contract: json('contract_json'),
+    frozen: json('frozen_json'),
+    plan: json('plan_json') ?? [],
+    pause: json('pause_json'),
+    failure: json('failure_json'),
+    result: json('result_json'),
+    createdAt: Number(row['created_at']),
+    updatedAt: Number(row['updated_at']),
+  };
+}

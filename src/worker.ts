@@ -1,0 +1,97 @@
+import { join } from 'node:path';
+import { Worker } from '@temporalio/worker';
+import { Announcer } from './activities/announcer.ts';
+import { CommitManager } from './activities/commit-manager.ts';
+import { ContractSynthesizer } from './activities/contract-synthesizer.ts';
+import { Credentials } from './activities/credentials.ts';
+import { ExecutionRunner } from './activities/execution-runner.ts';
+import { createActivities, type ActivityDependencies } from './activities/index.ts';
+import { Preflight } from './activities/preflight.ts';
+import { ReportWriter } from './activities/report-writer.ts';
+import { SessionExecution } from './activities/session-execution.ts';
+import { SnapshotBuilder } from './activities/snapshot-builder.ts';
+import { SourceImporter } from './activities/source-importer.ts';
+import { Verifier } from './activities/verifier.ts';
+import { WebhookClient } from './activities/webhook-client.ts';
+import { loadConfig, type Config } from './config.ts';
+import { workflowIdOf } from './domain/session.ts';
+import { GitManager } from './git/git-manager.ts';
+import { createLogger, type Logger } from './logger.ts';
+import { createSandbox } from './sandbox/create-sandbox.ts';
+import type { Sandbox } from './sandbox/sandbox.ts';
+import { openStore, type Store } from './store/store.ts';
+import { reportReady } from './supervisor.ts';
+import { connectWorker, createClient, temporalOptions } from './temporal/connection.ts';
+import { handBackDeadAttempts } from './temporal/dead-attempts.ts';
+import { isDeadWorker, workerIdentity } from './temporal/process-identity.ts';
+import { loadWorkflowBundle } from './temporal/workflow-bundle.ts';
+
+const config = loadConfig(process.env);
+const logger = createLogger({ name: 'worker', level: config.logLevel });
+await runWorker(config, logger);
+
+/** A worker process: makes everything, takes over what dead workers of this host held, and works until SIGTERM. */
+async function runWorker(config: Config, logger: Logger): Promise<void> {
+  const sandbox = createSandbox({ ...config.sandbox, toolPaths: [] });
+  logger.info({ sandbox: sandbox.kind, enforcement: sandbox.enforcement }, 'sandbox');
+  if (sandbox.kind === 'off') logger.warn('SANDBOX=off: commands of the agent run WITHOUT ANY ISOLATION on this machine');
+  const store = openStore({ directory: config.sessionsDir, masterKey: config.masterKey.reveal() });
+  const options = temporalOptions(config.temporal);
+  const hostFile = join(config.dataDir, 'host-id');
+  const connection = await connectWorker(options);
+  const worker = await Worker.create({
+    connection,
+    namespace: options.namespace,
+    taskQueue: config.temporal.taskQueue,
+    identity: workerIdentity(hostFile),
+    workflowBundle: await loadWorkflowBundle(join(config.dataDir, 'cache')),
+    activities: createActivities(compose(config, store, sandbox)),
+    // A dead worker's sticky queue is waited for this long before somebody else replays; the default is 10 s.
+    stickyQueueScheduleToStartTimeout: '1s',
+    maxHeartbeatThrottleInterval: '1s',
+    defaultHeartbeatThrottleInterval: '1s',
+    shutdownGraceTime: '3s',
+    maxConcurrentActivityTaskExecutions: 100,
+  });
+  const client = createClient(options);
+  const held = [...(await store.sessions.live()).map(workflowIdOf), ...(await store.deliveries.pending()).map((id) => `webhook/${id}`)];
+  const count = await handBackDeadAttempts(client, held, (identity) => isDeadWorker(identity, hostFile));
+  if (count > 0) logger.info({ count }, 'handed back the attempts of a dead worker');
+  reportReady(() => worker.shutdown());
+  logger.info({ taskQueue: config.temporal.taskQueue }, 'worker ready');
+  await worker.run();
+  await client.connection.close();
+  await connection.close();
+  sandbox.dispose();
+  store.close();
+}
+
+function compose(config: Config, store: Store, sandbox: Sandbox): ActivityDependencies {
+  const git = new GitManager({ sandbox, directory: config.workingDir });
+  const credentials = new Credentials(store, { spec: config.model, key: () => config.modelKey.reveal() });
+  const sources = new SourceImporter({ store, git, credentials });
+  const snapshots = new SnapshotBuilder(store);
+  const commits = new CommitManager({ git, store, credentials });
+  const synthesizer = new ContractSynthesizer({ streamIdleMs: config.streamIdleMs });
+  const skillsDir = join(config.agentDir, 'skills');
+  const execution = new SessionExecution({
+    store,
+    git,
+    credentials,
+    sources,
+    snapshots,
+    runner: new ExecutionRunner({ store, git, sandbox, streamIdleMs: config.streamIdleMs }),
+    verifier: new Verifier({ store, git, sandbox, timeoutMs: config.checkTimeoutMs }),
+    commits,
+    reports: new ReportWriter({ store, git, commits }),
+    chunk: { maxTurns: config.turnsPerChunk, maxMs: config.chunkMs },
+  });
+  return {
+    store,
+    announcer: new Announcer(store, git),
+    sources,
+    preflight: new Preflight({ store, git, sandbox, credentials, synthesizer, snapshots, sources, skillsDir }),
+    execution,
+    webhooks: new WebhookClient(store, config.webhook),
+  };
+}

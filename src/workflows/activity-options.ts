@@ -1,0 +1,56 @@
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import type { Activities } from '../activities/index.ts';
+
+/**
+ * Activities by kind of work. All heartbeat every second, so that a cancellation reaches them at once;
+ * an attempt whose worker died is handed back when the worker starts again, long before the heartbeat is missed.
+ */
+const alive = { heartbeatTimeout: '60s', cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED } as const;
+
+/** Writes to the records: tried until they succeed, for nothing may happen unrecorded. */
+export const recording = proxyActivities<Activities>({
+  startToCloseTimeout: '1m',
+  retry: { initialInterval: '200ms', maximumInterval: '30s' },
+});
+
+/** Git against a remote: three tries, then somebody must look. */
+export const sourcing = proxyActivities<Activities>({
+  ...alive,
+  startToCloseTimeout: '30m',
+  retry: { initialInterval: '2s', maximumAttempts: 3 },
+});
+
+/** One model call; an outage is waited out by the workflow, where the wait can be seen and costs no slot. */
+export const analyzing = proxyActivities<Activities>({
+  ...alive,
+  startToCloseTimeout: '10m',
+  retry: { initialInterval: '1s', maximumAttempts: 5 },
+});
+
+/** Deterministic work on the server: probes and the freeze. */
+export const checking = proxyActivities<Activities>({
+  ...alive,
+  startToCloseTimeout: '10m',
+  retry: { initialInterval: '500ms', maximumInterval: '30s' },
+});
+
+/** A chunk of the agent's turns: any attempt goes on where the last one got to, so a lost worker is no reason to give up. */
+export const executing = proxyActivities<Activities>({
+  ...alive,
+  startToCloseTimeout: '2h',
+  retry: { initialInterval: '1s', maximumInterval: '30s' },
+});
+
+/** Acceptance commands in clean trees. */
+export const verifying = proxyActivities<Activities>({
+  ...alive,
+  startToCloseTimeout: '12h',
+  retry: { initialInterval: '1s', maximumAttempts: 20 },
+});
+
+/** The end of a session: artifacts first, then what is disposable goes. */
+export const concluding = proxyActivities<Activities>({
+  startToCloseTimeout: '10m',
+  heartbeatTimeout: '60s',
+  retry: { initialInterval: '500ms', maximumInterval: '30s' },
+});

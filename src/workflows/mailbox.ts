@@ -1,0 +1,239 @@
+import { condition, log, setHandler } from '@temporalio/workflow';
+import type { Failure } from '../domain/failure.ts';
+import { isLive, isPausable, type Limits, type PauseReason, type SessionView, type State } from '../domain/session.ts';
+import { failureOf, refusal } from './failures.ts';
+import type { SessionInput } from './input.ts';
+import * as messages from './messages.ts';
+
+const MAX_SEEN = 500;
+const MAX_INFO_CHARS = 16_384;
+
+/** A request for the freeze and what became of it. */
+interface ExecuteTicket {
+  refusal: readonly string[] | null;
+  granted: boolean;
+}
+
+/** What has been told to a session and not yet been dealt with. Handlers only write here; the phases read. */
+export interface Mailbox {
+  readonly inputs: Record<string, string>;
+  readonly answers: Record<string, string>;
+  readonly seen: Set<string>;
+  limits: Limits;
+  /** How often information was supplied, and how many of these were checked. */
+  supplied: number;
+  checked: number;
+  execute: ExecuteTicket | null;
+  /** A pause that was asked for and has not begun. */
+  pause: PauseReason | null;
+  /** True once `resume` came, until the paused session has gone on. */
+  resumed: boolean;
+  abort: string | null;
+}
+
+/** What the handlers must know of the session; always its present state. */
+export interface Situation {
+  state(): State;
+  /** True from the moment the freeze began. */
+  closed(): boolean;
+  view(): SessionView;
+  /** Called when pause or abort must interrupt what is going on. */
+  interrupt(): void;
+}
+
+/** Registers all handlers (call it before the first await) and answers the box they write to. */
+export function openMailbox(input: SessionInput, now: Situation): Mailbox {
+  const box: Mailbox = {
+    inputs: { ...input.carried?.inputs },
+    answers: { ...input.carried?.answers },
+    seen: new Set(input.carried?.seen),
+    limits: input.carried?.limits ?? input.limits,
+    supplied: 0,
+    checked: 0,
+    execute: null,
+    pause: null,
+    resumed: false,
+    abort: null,
+  };
+  setHandler(messages.viewQuery, () => now.view());
+  onSupplyInfo(box, now);
+  onExecute(box, now, input.auto);
+  onPause(box, now);
+  onResume(box, now);
+  onAbort(box, now);
+  return box;
+}
+
+function onSupplyInfo(box: Mailbox, now: Situation): void {
+  const refuse = (message: messages.SupplyInfo): Failure | null => {
+    const state = now.state();
+    const open = state.phase === 'PAUSED' ? state.resumeTo.phase !== 'EXECUTING' : state.phase !== 'FROZEN' && state.phase !== 'EXECUTING';
+    if (!isLive(state)) return failureOf('SESSION_CLOSED', `The session is ${state.phase}.`);
+    if (now.closed() || !open) return failureOf('CONTRACT_FROZEN', 'The contract is frozen; nothing can be supplied any more.');
+    const faulty = [...faultsOf(message.inputs, 'inputs'), ...faultsOf(message.answers, 'answers')];
+    return faulty.length === 0 ? null : failureOf('INVALID_REQUEST', faulty.join(' '));
+  };
+  const take = (message: messages.SupplyInfo): number => {
+    Object.assign(box.inputs, message.inputs);
+    Object.assign(box.answers, message.answers);
+    return ++box.supplied;
+  };
+  setHandler(messages.supplyInfoSignal, (message) => deliver(box, 'supplyInfo', message, refuse, take));
+  setHandler(
+    messages.supplyInfoUpdate,
+    async (message) => {
+      if (isNew(box, message)) {
+        const mine = take(message);
+        await condition(() => box.checked >= mine || now.state().phase === 'PAUSED' || !isLive(now.state()));
+      }
+      return now.view();
+    },
+    { validator: (message) => validate(box, message, refuse) },
+  );
+}
+
+function onExecute(box: Mailbox, now: Situation, auto: boolean): void {
+  const refuse = (): Failure | null => {
+    const state = now.state();
+    if (!isLive(state)) return failureOf('SESSION_CLOSED', `The session is ${state.phase}.`);
+    const phase = state.phase === 'PAUSED' ? state.resumeTo.phase : state.phase;
+    if (now.closed() || phase === 'FROZEN' || phase === 'EXECUTING') {
+      return failureOf('ALREADY_EXECUTING', `The session is ${state.phase} already.`);
+    }
+    if (state.phase === 'PAUSED' && !box.resumed) {
+      return failureOf('ILLEGAL_TRANSITION', 'The session is paused; resume it first.');
+    }
+    const asked = auto || box.supplied > 0 || phase === 'PREFLIGHT';
+    return asked ? null : failureOf('PREFLIGHT_REQUIRED', 'Preflight has not been asked for yet.');
+  };
+  const take = (): ExecuteTicket => (box.execute ??= { refusal: null, granted: false });
+  setHandler(messages.executeSignal, (message) => deliver(box, 'execute', message, refuse, take));
+  setHandler(
+    messages.executeUpdate,
+    async (message) => {
+      if (!isNew(box, message)) return now.view();
+      const ticket = take();
+      await condition(() => ticket.granted || ticket.refusal !== null || !isLive(now.state()) || now.state().phase === 'PAUSED');
+      if (ticket.refusal !== null) {
+        forget(box, message); // A refusal is no outcome: the same request may be made again once the answer is there.
+        const text = `Execution is refused, missing: ${ticket.refusal.join('; ')}`;
+        throw refusal('PREFLIGHT_INCOMPLETE', text, { missingInfo: ticket.refusal });
+      }
+      return now.view();
+    },
+    { validator: (message) => validate(box, message, refuse) },
+  );
+}
+
+function onPause(box: Mailbox, now: Situation): void {
+  const refuse = (): Failure | null => {
+    const state = now.state();
+    if (!isLive(state)) return failureOf('SESSION_CLOSED', `The session is ${state.phase}.`);
+    if (state.phase === 'PAUSED' || isPausable(state)) return null;
+    return failureOf('ILLEGAL_TRANSITION', `A session cannot be paused in ${state.phase}.`);
+  };
+  const take = ({ reason }: messages.Pause): void => {
+    box.resumed = false;
+    if (now.state().phase === 'PAUSED' || box.pause !== null) return;
+    const remedy = 'Resume the session when it should go on.';
+    box.pause = { code: 'OPERATOR', message: reason ?? 'Paused by an operator.', remedy };
+    now.interrupt();
+  };
+  handle(box, now, messages.pauseSignal, messages.pauseUpdate, 'pause', refuse, take);
+}
+
+function onResume(box: Mailbox, now: Situation): void {
+  const refuse = ({ limits }: messages.Resume): Failure | null => {
+    const state = now.state();
+    if (!isLive(state)) return failureOf('SESSION_CLOSED', `The session is ${state.phase}.`);
+    const faulty = Object.values(limits ?? {}).some((limit) => typeof limit !== 'number' || !(limit > 0));
+    return faulty ? failureOf('INVALID_REQUEST', 'limits: every limit must be a positive number.') : null;
+  };
+  const take = ({ limits }: messages.Resume): void => {
+    box.limits = { ...box.limits, ...limits };
+    box.pause = null;
+    box.resumed = now.state().phase === 'PAUSED';
+  };
+  handle(box, now, messages.resumeSignal, messages.resumeUpdate, 'resume', refuse, take);
+}
+
+function onAbort(box: Mailbox, now: Situation): void {
+  const take = ({ reason }: messages.Abort): void => {
+    if (!isLive(now.state()) || box.abort !== null) return;
+    box.abort = reason ?? 'Aborted on request.';
+    now.interrupt();
+  };
+  handle(box, now, messages.abortSignal, messages.abortUpdate, 'abort', () => null, take);
+}
+
+type SignalOf<M> = ReturnType<typeof import('@temporalio/workflow').defineSignal<[M]>>;
+type UpdateOf<M> = ReturnType<typeof import('@temporalio/workflow').defineUpdate<SessionView, [M]>>;
+
+/** Registers a message that is dealt with at once, as signal and as update. */
+function handle<M extends { readonly requestId?: string }>(
+  box: Mailbox,
+  now: Situation,
+  signal: SignalOf<M>,
+  update: UpdateOf<M>,
+  name: string,
+  refuse: (message: M) => Failure | null,
+  take: (message: M) => void,
+): void {
+  setHandler(signal, (message) => deliver(box, name, message, refuse, take));
+  const answer = (message: M): SessionView => {
+    if (isNew(box, message)) take(message);
+    return now.view();
+  };
+  setHandler(update, answer, { validator: (message) => validate(box, message, refuse) });
+}
+
+/** A signal cannot be refused to its sender: what is malformed or comes at the wrong moment is logged and dropped. */
+function deliver<M extends { readonly requestId?: string }>(
+  box: Mailbox,
+  name: string,
+  message: M | undefined,
+  refuse: (message: M) => Failure | null,
+  take: (message: M) => unknown,
+): void {
+  const given = message ?? ({} as M);
+  if (typeof given !== 'object') return log.warn(`Signal ${name} dropped: its argument must be an object.`);
+  if (given.requestId !== undefined && box.seen.has(given.requestId)) return;
+  const failure = refuse(given);
+  if (failure !== null) return log.warn(`Signal ${name} dropped: ${failure.message}`, { code: failure.code });
+  if (isNew(box, given)) take(given);
+}
+
+function validate<M extends { readonly requestId?: string }>(
+  box: Mailbox,
+  message: M,
+  refuse: (message: M) => Failure | null,
+): void {
+  if (message.requestId !== undefined && box.seen.has(message.requestId)) return;
+  const failure = refuse(message);
+  if (failure !== null) throw refusal(failure.code, failure.message, failure.details);
+}
+
+/** True for a message that was not taken before; remembers it. */
+function isNew(box: Mailbox, { requestId }: { readonly requestId?: string }): boolean {
+  if (requestId === undefined) return true;
+  if (box.seen.has(requestId)) return false;
+  box.seen.add(requestId);
+  for (const oldest of box.seen) {
+    if (box.seen.size <= MAX_SEEN) break;
+    box.seen.delete(oldest);
+  }
+  return true;
+}
+
+function forget(box: Mailbox, { requestId }: { readonly requestId?: string }): void {
+  if (requestId !== undefined) box.seen.delete(requestId);
+}
+
+function faultsOf(record: unknown, name: string): string[] {
+  if (record === undefined) return [];
+  if (typeof record !== 'object' || record === null) return [`${name}: must be an object of texts.`];
+  const entries = Object.entries(record);
+  const faults = entries.filter(([, value]) => typeof value !== 'string').map(([key]) => `${name}.${key}: must be a text.`);
+  const size = entries.reduce((sum, [key, value]) => sum + key.length + String(value).length, 0);
+  return size > MAX_INFO_CHARS ? [...faults, `${name}: more than ${MAX_INFO_CHARS} characters.`] : faults;
+}

@@ -1,0 +1,64 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { noUsage } from '../../src/domain/usage.ts';
+import { openStore, type Store } from '../../src/store/store.ts';
+import { sampleSession } from '../support/sample-task.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+async function storeWithSession(): Promise<Store> {
+  const store = openStore({ directory: temporaryDirectory() });
+  onTestFinished(() => store.close());
+  await store.sessions.create(sampleSession('ses_a'));
+  return store;
+}
+
+const entry = (text: string) => ({ text });
+const checkpoint = (turn: number, seq: number) => ({ turn, seq, tree: `tree${turn}`, usage: { ...noUsage, turns: turn }, at: turn });
+
+test('a claim answers the entries of the checkpoint and, apart, what came after it', async () => {
+  const { journal } = await storeWithSession();
+  const first = await journal.claim('ses_a');
+  expect(first).toMatchObject({ epoch: 1, checkpoint: null, entries: [], tail: [] });
+  await journal.append('ses_a', 1, { fromSeq: 1, entries: [entry('a'), entry('b')] });
+  await journal.commit('ses_a', 1, checkpoint(1, 2));
+  await journal.append('ses_a', 1, { fromSeq: 3, entries: [entry('reply')] });
+
+  const second = await journal.claim('ses_a');
+  expect(second).toEqual({ epoch: 2, checkpoint: checkpoint(1, 2), entries: [entry('a'), entry('b')], tail: [entry('reply')] });
+});
+
+test('a stale attempt can write neither entries nor a checkpoint', async () => {
+  const { journal } = await storeWithSession();
+  await journal.claim('ses_a');
+  await journal.claim('ses_a');
+  const stale = { code: 'STALE_ATTEMPT' };
+  await expect(journal.append('ses_a', 1, { fromSeq: 1, entries: [entry('x')] })).rejects.toMatchObject(stale);
+  await expect(journal.commit('ses_a', 1, checkpoint(1, 0))).rejects.toMatchObject(stale);
+  expect(await journal.transcript('ses_a')).toEqual([]);
+  expect(await journal.latest('ses_a')).toBeNull();
+});
+
+test('an append replaces what an older attempt left at the same place and behind it', async () => {
+  const { journal } = await storeWithSession();
+  await journal.claim('ses_a');
+  await journal.append('ses_a', 1, { fromSeq: 1, entries: [entry('old 1'), entry('old 2'), entry('old 3')] });
+  await journal.claim('ses_a');
+  await journal.append('ses_a', 2, { fromSeq: 2, entries: [entry('new 2')] });
+  expect(await journal.transcript('ses_a')).toEqual([entry('old 1'), entry('new 2')]);
+});
+
+test('entries and their checkpoint are committed together or not at all', async () => {
+  const { journal } = await storeWithSession();
+  await journal.claim('ses_a');
+  const cyclic: Record<string, unknown> = {};
+  cyclic['self'] = cyclic;
+  const write = { fromSeq: 1, entries: [entry('a'), cyclic], checkpoint: checkpoint(1, 2) };
+  await expect(journal.append('ses_a', 1, write)).rejects.toThrow();
+  expect(await journal.transcript('ses_a')).toEqual([]);
+  expect(await journal.latest('ses_a')).toBeNull();
+});
+
+test('a session that is gone cannot be claimed', async () => {
+  const { journal, sessions } = await storeWithSession();
+  await sessions.delete('ses_a');
+  await expect(journal.claim('ses_a')).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' });
+});

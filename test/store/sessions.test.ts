@@ -1,0 +1,75 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, onTestFinished, test } from 'vitest';
+import { openStore, type Store } from '../../src/store/store.ts';
+import { sampleSession, sampleTask } from '../support/sample-task.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+const run = promisify(execFile);
+
+function openTestStore(): Store {
+  const store = openStore({ directory: temporaryDirectory() });
+  onTestFinished(() => store.close());
+  return store;
+}
+
+test('the same idempotency key with the same body answers the first session', async () => {
+  const { sessions } = openTestStore();
+  const idempotency = { key: 'k', bodySha256: 'one' };
+  expect(await sessions.create(sampleSession('ses_a', { idempotency }))).toEqual({ id: 'ses_a', created: true });
+  expect(await sessions.create(sampleSession('ses_b', { idempotency }))).toEqual({ id: 'ses_a', created: false });
+  expect(await sessions.find('ses_b')).toBeUndefined();
+});
+
+test('the same idempotency key with another body is refused and nothing is stored', async () => {
+  const { sessions } = openTestStore();
+  await sessions.create(sampleSession('ses_a', { idempotency: { key: 'k', bodySha256: 'one' } }));
+  const other = sampleSession('ses_b', { idempotency: { key: 'k', bodySha256: 'two' } });
+  await expect(sessions.create(other)).rejects.toMatchObject({ code: 'IDEMPOTENCY_MISMATCH' });
+  expect(await sessions.find('ses_b')).toBeUndefined();
+});
+
+test('an older announcement never overwrites a newer one', async () => {
+  const { sessions } = openTestStore();
+  await sessions.create(sampleSession('ses_a'));
+  await sessions.announce('ses_a', { rev: 2, state: 'PREFLIGHT', stage: 'ready', pause: null, at: 2 });
+  await sessions.announce('ses_a', { rev: 1, state: 'INIT', stage: 'cloning', pause: null, at: 1 });
+  expect(await sessions.get('ses_a')).toMatchObject({ rev: 2, state: 'PREFLIGHT', stage: 'ready', updatedAt: 2 });
+});
+
+test('the list is newest first, filtered, and goes on after a given session', async () => {
+  const { sessions } = openTestStore();
+  for (const [index, label] of ['red', 'blue', 'red'].entries()) {
+    const task = sampleTask({ labels: [label] });
+    await sessions.create(sampleSession(`ses_${index}`, { createdAt: index, task }));
+  }
+  const ids = async (filter: object) => (await sessions.list({ tenant: 'default', limit: 10, ...filter })).map(({ id }) => id);
+  expect(await ids({})).toEqual(['ses_2', 'ses_1', 'ses_0']);
+  expect(await ids({ label: 'red' })).toEqual(['ses_2', 'ses_0']);
+  expect(await ids({ after: { createdAt: 2, id: 'ses_2' }, limit: 1 })).toEqual(['ses_1']);
+  expect(await ids({ state: 'COMPLETE' })).toEqual([]);
+});
+
+test('a deleted session leaves no row in any table, and deleting it again is no fault', async () => {
+  const store = openTestStore();
+  await store.sessions.create(sampleSession('ses_a', { idempotency: { key: 'k', bodySha256: 'one' } }));
+  await store.secrets.put('ses_a', 'git.token', 'canary');
+  await store.events.append('ses_a', { key: 'k', type: 'started', state: 'INIT', stage: 'pending', at: 0, data: {} });
+  expect(await store.sessions.delete('ses_a')).toBe(true);
+  expect(await store.sessions.delete('ses_a')).toBe(false);
+  expect(await store.secrets.get('ses_a', 'git.token')).toBeUndefined();
+  expect(await store.events.list('ses_a')).toEqual([]);
+  const again = sampleSession('ses_b', { idempotency: { key: 'k', bodySha256: 'two' } });
+  expect(await store.sessions.create(again)).toMatchObject({ created: true });
+});
+
+test('several processes on one file see one truth', async () => {
+  const directory = temporaryDirectory();
+  const store = openStore({ directory });
+  onTestFinished(() => store.close());
+  await store.sessions.create(sampleSession('ses_a'));
+  const claimer = join(import.meta.dirname, 'claimer.ts');
+  await Promise.all([1, 2, 3].map(() => run(process.execPath, [claimer, directory, 'ses_a', '20'])));
+  expect((await store.journal.claim('ses_a')).epoch).toBe(61);
+});

@@ -1,0 +1,30 @@
+import type { Task } from '../../src/domain/task.ts';
+import type { NewSession } from '../../src/store/sessions.ts';
+
+/** A task with every field filled in; a test names only what it is about. */
+export function sampleTask(changes: Partial<Task> = {}): Task {
+  return {
+    taskId: 'task-1',
+    userPrompt: 'Fix the failing test.',
+    skill: null,
+    source: { kind: 'repository', url: 'https://git.example.test/acme/app.git' },
+    inputs: {},
+    auto: false,
+    onMissing: 'ask',
+    delivery: 'branch',
+    branch: 'feat/ai-task-1',
+    model: { provider: 'anthropic', id: 'scripted', thinkingLevel: 'off' },
+    limits: { maxSteps: 50, maxIterations: 3 },
+    testStrategy: 'full',
+    acceptance: [],
+    webhook: null,
+    labels: [],
+    preflightTimeoutMs: 60_000,
+    ...changes,
+  };
+}
+
+/** A session of {@link sampleTask} to be recorded. */
+export function sampleSession(id: string, changes: Partial<NewSession> = {}): NewSession {
+  return { id, tenant: 'default', task: sampleTask(), createdAt: 1_000, idempotency: null, ...changes };
+}

@@ -1,0 +1,319 @@
+import { randomUUID } from 'node:crypto';
+import { Client, WorkflowFailedError, WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { Activities } from '../../src/activities/index.ts';
+import { HoldfastError } from '../../src/domain/failure.ts';
+import type { SessionInput } from '../../src/workflows/input.ts';
+import * as messages from '../../src/workflows/messages.ts';
+import { startTemporal, workflowBundle } from '../support/temporal.ts';
+import { standInActivities } from './stand-in-activities.ts';
+
+let env: TestWorkflowEnvironment;
+let bundle: WorkflowBundleWithSourceMap | { code: string };
+
+beforeAll(async () => {
+  [env, bundle] = await Promise.all([startTemporal(), workflowBundle()]);
+});
+afterAll(() => env.teardown());
+
+const input: SessionInput = {
+  v: 1,
+  sessionId: 'ses_test',
+  auto: true,
+  onMissing: 'ask',
+  preflightTimeoutMs: 60_000,
+  limits: { maxSteps: 10, maxIterations: 2 },
+  webhook: null,
+  patience: { tries: 3, backoffMs: 10 },
+  maxHistoryEvents: 4000,
+};
+
+interface Running {
+  readonly handle: WorkflowHandle;
+  readonly announced: string[];
+}
+
+/** Runs a session with stand-in activities until the test's part and the session are over. */
+async function withSession<T>(
+  changes: Partial<SessionInput>,
+  overrides: Partial<Activities>,
+  part: (running: Running) => Promise<T>,
+): Promise<T> {
+  const { activities, announced } = standInActivities(overrides);
+  const taskQueue = `test-${randomUUID()}`;
+  const { nativeConnection: connection } = env;
+  const worker = await Worker.create({ connection, taskQueue, workflowBundle: bundle, activities });
+  return worker.runUntil(async () => {
+    const client: Client = env.client;
+    const workflowId = `session/${taskQueue}`;
+    const handle = await client.workflow.start('session', { taskQueue, workflowId, args: [{ ...input, ...changes }] });
+    const result = await part({ handle, announced });
+    await handle.result().catch(() => undefined);
+    return result;
+  });
+}
+
+async function failureOf(promise: Promise<unknown>): Promise<{ type: unknown; message: string; details: unknown }> {
+  const error = await promise.then(
+    () => new Error('it did not fail'),
+    (reason: unknown) => reason,
+  );
+  const cause = error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError ? error.cause : error;
+  if (!(cause instanceof ApplicationFailure)) throw error;
+  return { type: cause.type, message: cause.message, details: cause.details?.[0] };
+}
+
+const until = (condition: () => boolean | Promise<boolean>) => vi.waitUntil(condition, { timeout: 20_000, interval: 20 });
+const phaseOf = async (handle: WorkflowHandle) => (await handle.query(messages.viewQuery)).state;
+const failing = (code: ConstructorParameters<typeof HoldfastError>[0]) => () => {
+  const failure = new HoldfastError(code, `told to fail with ${code}`).toFailure();
+  return Promise.reject(ApplicationFailure.create({ type: code, message: failure.message, nonRetryable: true, details: [failure] }));
+};
+
+test('an automatic session with nothing missing walks the diagram to COMPLETE and announces each stage', async () => {
+  await withSession({}, {}, async ({ handle, announced }) => {
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE', delivered: { branch: 'feat/x' } });
+    expect(announced).toEqual([
+      'INIT/pending',
+      'INIT/cloning',
+      'CONTRACT_SYNTHESIS/analyzing',
+      'PREFLIGHT/ready',
+      'FROZEN/ready',
+      'EXECUTING/coding',
+      'EXECUTING/testing',
+      'EXECUTING/committing',
+      'COMPLETE/completed',
+    ]);
+  });
+});
+
+/** Missing until the input `color` is there. */
+const asksForColor: Partial<Activities> = {
+  checkPreflight: async ({ inputs }) => ({
+    missing: inputs['color'] === undefined ? ['Which color?'] : [],
+    awaited: { inputs: ['color'], answers: [] },
+  }),
+};
+
+test('step by step: preflight answers what is missing, execute is refused until it is supplied', async () => {
+  await withSession({ auto: false }, asksForColor, async ({ handle }) => {
+    expect(await failureOf(handle.executeUpdate(messages.executeUpdate, { args: [{}] }))).toMatchObject({ type: 'PREFLIGHT_REQUIRED' });
+    const first = await handle.executeUpdate(messages.supplyInfoUpdate, { args: [{ requestId: 'a' }] });
+    expect(first).toMatchObject({ state: 'PREFLIGHT', stage: 'awaiting_input', missing: ['Which color?'] });
+    expect(await failureOf(handle.executeUpdate(messages.executeUpdate, { args: [{ requestId: 'x' }] }))).toMatchObject({
+      type: 'PREFLIGHT_INCOMPLETE',
+      details: { details: { missingInfo: ['Which color?'] } },
+    });
+    const args = [{ requestId: 'b', inputs: { color: 'red' } }] as [messages.SupplyInfo];
+    expect(await handle.executeUpdate(messages.supplyInfoUpdate, { args })).toMatchObject({ missing: [], stage: 'ready' });
+    const executed = await handle.executeUpdate(messages.executeUpdate, { args: [{ requestId: 'x' }] });
+    expect(executed.digest).toMatch(/^sha256:/);
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
+  });
+});
+
+test('signals do the same: an execute that comes too early is dropped, one after the answer counts', async () => {
+  await withSession({ auto: false }, asksForColor, async ({ handle }) => {
+    await handle.signal(messages.executeSignal, {});
+    await handle.signal(messages.supplyInfoSignal, { requestId: 'a' });
+    await until(async () => (await phaseOf(handle)) === 'PREFLIGHT');
+    await handle.signal(messages.executeSignal, {});
+    await handle.signal(messages.supplyInfoSignal, { requestId: 'b', inputs: { color: 'red' } });
+    await handle.signal(messages.executeSignal, {});
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
+  });
+});
+
+test('a malformed signal is dropped and the session goes on', async () => {
+  await withSession({ auto: false }, asksForColor, async ({ handle }) => {
+    await handle.signal('supplyInfo', 'nonsense');
+    await handle.signal('supplyInfo', { inputs: { color: 7 } });
+    await handle.signal('resume', { limits: { maxSteps: 'many' } });
+    await handle.signal('pause');
+    await until(async () => (await phaseOf(handle)) === 'PAUSED');
+    await handle.signal('resume');
+    await handle.signal('supplyInfo', { inputs: { color: 'red' } });
+    await handle.signal('execute');
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
+  });
+});
+
+test('after the freeze an answer is refused with CONTRACT_FROZEN and a second execute with ALREADY_EXECUTING', async () => {
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  const runChunk: Activities['runChunk'] = async () => {
+    await gate;
+    return { outcome: 'submitted', turns: 1, tree: 'f'.repeat(40) };
+  };
+  await withSession({}, { runChunk }, async ({ handle }) => {
+    await until(async () => (await phaseOf(handle)) === 'EXECUTING');
+    const late = handle.executeUpdate(messages.supplyInfoUpdate, { args: [{ inputs: { color: 'red' } }] });
+    expect(await failureOf(late)).toMatchObject({ type: 'CONTRACT_FROZEN' });
+    expect(await failureOf(handle.executeUpdate(messages.executeUpdate, { args: [{}] }))).toMatchObject({ type: 'ALREADY_EXECUTING' });
+    release();
+  });
+});
+
+test('a message that is repeated with its requestId changes nothing and answers the view', async () => {
+  const seen: unknown[] = [];
+  const checkPreflight: Activities['checkPreflight'] = async ({ inputs }) => {
+    seen.push(inputs);
+    return { missing: ['more'], awaited: { inputs: ['a'], answers: [] } };
+  };
+  await withSession({ auto: false }, { checkPreflight }, async ({ handle }) => {
+    const args: [messages.SupplyInfo] = [{ requestId: 'same', inputs: { a: '1' } }];
+    await handle.executeUpdate(messages.supplyInfoUpdate, { args });
+    expect(await handle.executeUpdate(messages.supplyInfoUpdate, { args })).toMatchObject({ missing: ['more'] });
+    await handle.signal(messages.supplyInfoSignal, args[0]);
+    expect(await handle.executeUpdate(messages.abortUpdate, { args: [{}] })).toMatchObject({ state: 'PREFLIGHT' });
+    expect(seen).toEqual([{ a: '1' }]);
+  });
+});
+
+test('an automatic session that must not ask fails with MISSING_INFORMATION', async () => {
+  await withSession({ onMissing: 'fail' }, asksForColor, async ({ handle }) => {
+    expect(await failureOf(handle.result())).toMatchObject({ type: 'MISSING_INFORMATION', message: 'Missing: Which color?' });
+  });
+});
+
+test('a preflight that nobody answers ends with PREFLIGHT_TIMEOUT', async () => {
+  await withSession({ preflightTimeoutMs: 300 }, asksForColor, async ({ handle, announced }) => {
+    expect(await failureOf(handle.result())).toMatchObject({ type: 'PREFLIGHT_TIMEOUT' });
+    expect(announced.at(-1)).toBe('FAILED/failed');
+  });
+});
+
+test('a key that is refused pauses the session, and it goes on after resume', async () => {
+  let calls = 0;
+  const synthesizeContract = async () => {
+    calls += 1;
+    if (calls === 1) await failing('MODEL_AUTH_FAILED')();
+  };
+  await withSession({}, { synthesizeContract }, async ({ handle, announced }) => {
+    await until(async () => (await phaseOf(handle)) === 'PAUSED');
+    expect(await handle.query(messages.viewQuery)).toMatchObject({ pause: { code: 'MODEL_AUTH_FAILED', remedy: expect.any(String) } });
+    await handle.executeUpdate(messages.resumeUpdate, { args: [{}] });
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
+    expect(announced).toContain('PAUSED/paused');
+  });
+});
+
+test('an outage of the provider is waited out; when it lasts, the session pauses', async () => {
+  let calls = 0;
+  const runChunk: Activities['runChunk'] = async () => {
+    calls += 1;
+    if (calls !== 2 && calls < 6) await failing('MODEL_UNAVAILABLE')();
+    return calls === 2 ? { outcome: 'more', turns: 1, tree: 'a' } : { outcome: 'submitted', turns: 2, tree: 'a' };
+  };
+  await withSession({}, { runChunk }, async ({ handle }) => {
+    await until(async () => (await phaseOf(handle)) === 'PAUSED');
+    expect(calls).toBe(5);
+    await handle.signal(messages.resumeSignal, {});
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
+  });
+});
+
+test('a reached limit pauses, and resuming with a higher one passes it on to the next chunk', async () => {
+  const limits: unknown[] = [];
+  const runChunk: Activities['runChunk'] = async (chunk) => {
+    limits.push(chunk.limits.maxSteps);
+    if (chunk.limits.maxSteps === 10) await failing('BUDGET_REACHED')();
+    return { outcome: 'submitted', turns: 11, tree: 'a' };
+  };
+  await withSession({}, { runChunk }, async ({ handle }) => {
+    await until(async () => (await phaseOf(handle)) === 'PAUSED');
+    await handle.executeUpdate(messages.resumeUpdate, { args: [{ limits: { maxSteps: 20 } }] });
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
+    expect(limits).toEqual([10, 20]);
+  });
+});
+
+test('pause lets the running chunk come to its border, and resume goes on with the next one', async () => {
+  let held = false;
+  let chunks = 0;
+  const overrides: Partial<Activities> = {
+    holdSession: async ({ held: value }) => void (held = value),
+    runChunk: async () => {
+      chunks += 1;
+      if (chunks > 1) return { outcome: 'submitted', turns: 2, tree: 'a' };
+      await until(() => held);
+      return { outcome: 'more', turns: 1, tree: 'a' };
+    },
+  };
+  await withSession({}, overrides, async ({ handle }) => {
+    await until(() => chunks === 1);
+    await handle.executeUpdate(messages.pauseUpdate, { args: [{ reason: 'lunch' }] });
+    await until(async () => (await phaseOf(handle)) === 'PAUSED');
+    expect(await handle.query(messages.viewQuery)).toMatchObject({ turns: 1, pause: { code: 'OPERATOR', message: 'lunch' } });
+    await handle.executeUpdate(messages.resumeUpdate, { args: [{}] });
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
+    expect(held).toBe(false);
+  });
+});
+
+test('abort ends the session FAILED with ABORTED in every phase it can wait in', async () => {
+  await withSession({ auto: false }, {}, async ({ handle, announced }) => {
+    await handle.executeUpdate(messages.abortUpdate, { args: [{ reason: 'enough' }] });
+    expect(await failureOf(handle.result())).toMatchObject({ type: 'ABORTED', message: 'enough' });
+    expect(announced.at(-1)).toBe('FAILED/failed');
+  });
+  await withSession({ auto: false }, {}, async ({ handle }) => {
+    await handle.signal(messages.pauseSignal, {});
+    await until(async () => (await phaseOf(handle)) === 'PAUSED');
+    await handle.signal(messages.abortSignal, {});
+    expect(await failureOf(handle.result())).toMatchObject({ type: 'ABORTED' });
+  });
+});
+
+test('a workflow that is cancelled in Temporal ends like an aborted session, with its end announced', async () => {
+  await withSession({ auto: false }, {}, async ({ handle, announced }) => {
+    await until(async () => (await phaseOf(handle)) === 'INIT');
+    await handle.cancel();
+    expect(await failureOf(handle.result())).toMatchObject({ type: 'ABORTED' });
+    expect(announced.at(-1)).toBe('FAILED/failed');
+  });
+});
+
+test('red evidence goes back to the agent up to maxIterations, then the session fails with CHECKS_FAILED', async () => {
+  const feedback: unknown[] = [];
+  const overrides: Partial<Activities> = {
+    runChunk: async (chunk) => {
+      feedback.push(chunk.feedback);
+      return { outcome: 'submitted', turns: 1, tree: 'a' };
+    },
+    verify: async ({ iteration }) => ({ accepted: false, verified: true, summary: 'still_failing: t', evidence: `blob${iteration}` }),
+  };
+  await withSession({}, overrides, async ({ handle }) => {
+    expect(await failureOf(handle.result())).toMatchObject({ type: 'CHECKS_FAILED' });
+    expect(feedback).toEqual([null, { ordinal: 1, blob: 'blob0' }, { ordinal: 2, blob: 'blob1' }]);
+  });
+});
+
+test('a failure that nobody can cure ends the session with its code', async () => {
+  await withSession({}, { runChunk: failing('INTERACTION_ATTEMPTED') }, async ({ handle, announced }) => {
+    expect(await failureOf(handle.result())).toMatchObject({ type: 'INTERACTION_ATTEMPTED' });
+    expect(announced.at(-1)).toBe('FAILED/failed');
+  });
+});
+
+test('a long history continues as new between two chunks and loses nothing', async () => {
+  let chunks = 0;
+  const turns: number[] = [];
+  const overrides: Partial<Activities> = {
+    runChunk: async ({ chunk }) => {
+      turns.push(chunk);
+      chunks += 1;
+      return { outcome: chunks < 30 ? 'more' : 'submitted', turns: chunks, tree: 'a' };
+    },
+  };
+  await withSession({ maxHistoryEvents: 100 }, overrides, async ({ handle, announced }) => {
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
+    expect(turns).toEqual(Array.from({ length: 30 }, (_, index) => index));
+    const { historyLength } = await handle.describe();
+    expect(historyLength).toBeLessThan(150);
+    expect(announced.filter((line) => line === 'EXECUTING/coding')).toHaveLength(1);
+  });
+});
