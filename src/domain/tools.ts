@@ -1,7 +1,7 @@
-/** What a tool can touch: `read` looks at the work tree, `local` has effects inside it, `control` only talks to Holdfast. */
-export type ToolClass = 'read' | 'local' | 'control';
+/** What a tool can do to the work tree: nothing (`read`), or something that the restored tree undoes (`local`). */
+export type ToolClass = 'read' | 'local';
 
-/** Every tool an agent may have. The first seven are pi's, the others ours. */
+/** Every tool an agent may have. The first seven are pi's, the others ours, which only talk to Holdfast. */
 export const toolClasses = {
   read: 'read',
   grep: 'read',
@@ -10,9 +10,9 @@ export const toolClasses = {
   write: 'local',
   edit: 'local',
   bash: 'local',
-  plan: 'control',
-  submit_result: 'control',
-  report_blocked: 'control',
+  plan: 'read',
+  submit_result: 'read',
+  report_blocked: 'read',
 } as const satisfies Record<string, ToolClass>;
 
 /** A tool of {@link toolClasses}. */

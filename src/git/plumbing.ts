@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process';
+import { HoldfastError } from '../domain/failure.ts';
+import { gitEnvironment } from './git-environment.ts';
+
+const TIMEOUT_MS = 10 * 60_000;
+
+/**
+ * Runs a plumbing command in a server-owned git directory, outside the sandbox: it sees only that directory and checked bytes,
+ * never a work tree. Input and output may be binary.
+ * @throws HoldfastError GIT_FAILED with what git said.
+ */
+export function plumb(
+  gitDir: string,
+  args: readonly string[],
+  options: { readonly stdin?: string | Uint8Array; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('git', [`--git-dir=${gitDir}`, ...args], {
+      cwd: '/',
+      env: { ...gitEnvironment('nothing'), ...options.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+      timeout: TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+    });
+    const output: Buffer[] = [];
+    const complaint: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => complaint.push(chunk));
+    child.stdin.on('error', () => undefined); // git may have said no before it read everything.
+    child.stdin.end(options.stdin ?? '');
+    child.once('error', (cause) => reject(new HoldfastError('GIT_FAILED', `git could not be started: ${cause.message}`, { cause })));
+    child.once('close', (code) => {
+      if (code === 0) return resolve(Buffer.concat(output));
+      const said = Buffer.concat(complaint).toString('utf8').trim().slice(0, 2000);
+      reject(new HoldfastError('GIT_FAILED', `git ${args[0]} ended with ${code}: ${said}`));
+    });
+  });
+}
+
+/** The output as one line of text. */
+export async function plumbLine(gitDir: string, args: readonly string[], options: Parameters<typeof plumb>[2] = {}): Promise<string> {
+  return (await plumb(gitDir, args, options)).toString('utf8').trim();
+}
+
+/** The output as a list whose items end with NUL (`-z`). */
+export async function plumbList(gitDir: string, args: readonly string[]): Promise<string[]> {
+  return (await plumb(gitDir, args)).toString('utf8').split('\0').filter(Boolean);
+}

@@ -1,0 +1,87 @@
+import { simpleGit, type SimpleGit } from 'simple-git';
+import { HoldfastError } from '../domain/failure.ts';
+import { basicAuthentication, gitEnvironment } from './git-environment.ts';
+
+const TOTAL_MS = 30 * 60_000;
+const IDLE_MS = 120_000;
+
+/** What opens a repository; sent as Basic authentication. */
+export interface GitCredentials {
+  /** Default: `x-access-token`, which GitHub, GitLab and Gitea take with a token. */
+  readonly username?: string;
+  readonly token: string;
+}
+
+/** A repository elsewhere: an http(s) URL or an absolute path. */
+export interface Remote {
+  readonly url: string;
+  readonly credentials?: GitCredentials | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Runs a git command that talks to the remote.
+ * @param timeoutMs the most it may take; a remote that stalls is given up earlier.
+ * @throws HoldfastError REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE, REMOTE_DIVERGED or GIT_FAILED; never with a credential in it.
+ */
+export async function runRemote(gitDir: string, remote: Remote, args: readonly string[], timeoutMs = TOTAL_MS): Promise<string> {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const abort = remote.signal === undefined ? timeout : AbortSignal.any([remote.signal, timeout]);
+  try {
+    return await client(gitDir, remote, abort).raw([...args]);
+  } catch (error) {
+    if (remote.signal?.aborted) throw remote.signal.reason;
+    if (timeout.aborted) throw new HoldfastError('REPOSITORY_UNREACHABLE', `${remote.url} did not answer within ${timeoutMs} ms.`);
+    throw classify(error, remote);
+  }
+}
+
+function client(gitDir: string, { url, credentials }: Remote, abort: AbortSignal): SimpleGit {
+  const isHttp = /^https?:/.test(url);
+  const authentication =
+    isHttp && credentials !== undefined ? basicAuthentication(url, credentials.username ?? 'x-access-token', credentials.token) : {};
+  const env = { ...gitEnvironment(isHttp ? 'http' : 'local', authentication), GIT_DIR: gitDir };
+  // simple-git refuses what could run a program; all of it is set here to switch such programs off, so each is allowed by name.
+  const unsafe = {
+    allowUnsafeAskPass: true,
+    allowUnsafeConfigEnvCount: true,
+    allowUnsafeConfigPaths: true,
+    allowUnsafeEditor: true,
+    allowUnsafeSshCommand: true,
+    allowUnsafeProtocolOverride: true,
+    allowUnsafeCredentialHelper: true,
+    allowUnsafeFsMonitor: true,
+    allowUnsafeGitProxy: true,
+    allowUnsafeGpgProgram: true,
+    allowUnsafeHooksPath: true,
+    allowUnsafePager: true,
+    allowUnsafeExec: true,
+  };
+  const options = { baseDir: gitDir, abort, timeout: { block: IDLE_MS }, allowEnvironment: Object.keys(env), unsafe };
+  return simpleGit(options).env(env);
+}
+
+const authWords = /Authentication failed|could not read (Username|Password)|terminal prompts disabled|\b(401|403)\b|Forbidden|Unauthorized/i;
+const divergedWords = /stale info|non-fast-forward|fetch first|\[rejected\]|remote rejected/i;
+const unreachableWords = [
+  /not found|does not (exist|appear)|Could not resolve|unable to access|unable to connect|Connection|timed out|early EOF/i,
+  /hung up|RPC failed|unexpected disconnect|access rights|returned error|HTTP\/|low speed|Operation too slow/i,
+];
+
+function classify(error: unknown, { url, credentials }: Remote): HoldfastError {
+  const said = scrub(error instanceof Error ? error.message : String(error), credentials);
+  if (authWords.test(said)) {
+    return new HoldfastError('REPOSITORY_AUTH_FAILED', `${url} refuses the credentials: ${said}`);
+  }
+  if (divergedWords.test(said)) return new HoldfastError('REMOTE_DIVERGED', `${url} refuses the push: ${said}`);
+  if (unreachableWords.some((words) => words.test(said))) {
+    return new HoldfastError('REPOSITORY_UNREACHABLE', `${url} cannot be reached: ${said}`);
+  }
+  return new HoldfastError('GIT_FAILED', said);
+}
+
+/** Git does not print headers; this is the second wall. */
+function scrub(text: string, credentials: GitCredentials | undefined): string {
+  const line = text.replace(/\s+/g, ' ').trim().slice(0, 500);
+  return credentials === undefined || credentials.token === '' ? line : line.replaceAll(credentials.token, '[token]');
+}

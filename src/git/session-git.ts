@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HoldfastError } from '../domain/failure.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import { plumb, plumbLine, plumbList } from './plumbing.ts';
+import { WorkTree } from './work-tree.ts';
+
+/** The empty tree, which every repository has. */
+const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904';
+const BASE_REF = 'refs/holdfast/base';
+
+/** A changed file. */
+export interface Change {
+  readonly status: 'created' | 'modified' | 'deleted';
+  readonly path: string;
+  /** Lines; 0 for a binary file. */
+  readonly additions: number;
+  readonly deletions: number;
+}
+
+/** The git directory of one session: ours alone, bare, outside every work tree. */
+export class SessionGit {
+  readonly gitDir: string;
+  readonly #sandbox: Sandbox;
+  readonly #directory: string;
+
+  constructor(sandbox: Sandbox, directory: string) {
+    this.#sandbox = sandbox;
+    this.#directory = directory;
+    this.gitDir = join(directory, 'git');
+  }
+
+  /** Makes the git directory; `borrowed` is a repository whose objects it uses. */
+  async initialize(borrowed: string | null): Promise<void> {
+    await mkdir(this.#directory, { recursive: true });
+    await plumb(this.gitDir, ['init', '-q', '--bare', '--template=', '--initial-branch=main', this.gitDir]);
+    await mkdir(join(this.gitDir, 'info'), { recursive: true });
+    // Beats every .gitattributes of the tree: no filter, no text conversion, no re-encoding ever runs.
+    await writeFile(join(this.gitDir, 'info', 'attributes'), '* -filter -ident !diff !merge -text -working-tree-encoding\n');
+    if (borrowed !== null) await writeFile(join(this.gitDir, 'objects', 'info', 'alternates'), `${join(borrowed, 'objects')}\n`);
+  }
+
+  /** The commit the session starts from, or null when it is not here. */
+  async base(): Promise<string | null> {
+    if (!existsSync(join(this.gitDir, 'HEAD'))) return null;
+    try {
+      return await plumbLine(this.gitDir, ['rev-parse', '--verify', '-q', `${BASE_REF}^{commit}`]);
+    } catch {
+      return null;
+    }
+  }
+
+  /** Pins the commit the session starts from. */
+  async setBase(commit: string): Promise<void> {
+    await plumb(this.gitDir, ['update-ref', BASE_REF, commit]);
+  }
+
+  /** The work tree of the agent, or another one by name; only the agent's has a repository of its own in it. */
+  workspace(name = 'tree'): WorkTree {
+    const base = name === 'tree' ? this.#pinned() : null;
+    const directory = join(this.#directory, name);
+    return new WorkTree({ sandbox: this.#sandbox, gitDir: this.gitDir, borrowed: this.#borrowed(), directory, base });
+  }
+
+  async has(object: string): Promise<boolean> {
+    return plumb(this.gitDir, ['cat-file', '-e', object]).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  treeOf(commit: string): Promise<string> {
+    return plumbLine(this.gitDir, ['rev-parse', '--verify', `${commit}^{tree}`]);
+  }
+
+  /** Commits a tree. The same arguments make the same commit, whoever calls and how often. */
+  commitTree(facts: {
+    readonly tree: string;
+    readonly parent: string | null;
+    readonly message: string;
+    readonly author: { readonly name: string; readonly email: string };
+    readonly atMs: number;
+  }): Promise<string> {
+    const { tree, parent, message, author, atMs } = facts;
+    const date = `@${Math.floor(atMs / 1000)} +0000`;
+    const env = {
+      GIT_AUTHOR_NAME: author.name,
+      GIT_AUTHOR_EMAIL: author.email,
+      GIT_AUTHOR_DATE: date,
+      GIT_COMMITTER_NAME: author.name,
+      GIT_COMMITTER_EMAIL: author.email,
+      GIT_COMMITTER_DATE: date,
+    };
+    const parents = parent === null ? [] : ['-p', parent];
+    return plumbLine(this.gitDir, ['commit-tree', tree, ...parents], { stdin: message, env });
+  }
+
+  /** Paths of all tracked files. */
+  listFiles(treeish: string): Promise<string[]> {
+    return plumbList(this.gitDir, ['ls-tree', '-r', '-z', '--name-only', '--full-tree', treeish]);
+  }
+
+  /** Paths of the tracked files that match any of the globs (`**` crosses directories). Absolute globs and `..` match nothing. */
+  async matchFiles(treeish: string, globs: readonly string[]): Promise<string[]> {
+    const inside = globs.filter((glob) => !glob.startsWith('/') && !glob.split('/').includes('..') && glob !== '');
+    if (inside.length === 0) return [];
+    const paths = inside.map((glob) => `:(glob)${glob}`);
+    return plumbList(this.gitDir, ['diff-tree', '-r', '-z', '--name-only', '--no-renames', EMPTY_TREE, treeish, '--', ...paths]);
+  }
+
+  /** The content of a file, or null when there is none or it is larger than `maxBytes`. */
+  async readFile(treeish: string, path: string, maxBytes: number): Promise<Buffer | null> {
+    const [line] = await plumbList(this.gitDir, ['ls-tree', '-z', '-l', '--full-tree', treeish, '--', `:(literal)${path}`]).catch(() => []);
+    const [, type, object, size] = line?.split(/\s+/) ?? [];
+    if (type !== 'blob' || object === undefined || Number(size) > maxBytes) return null;
+    return plumb(this.gitDir, ['cat-file', 'blob', object]);
+  }
+
+  /** SHA-256 of the content of files of a tree, in the order of the paths. */
+  async hashFiles(treeish: string, paths: readonly string[]): Promise<{ path: string; sha256: string }[]> {
+    if (paths.length === 0) return [];
+    const output = await plumb(this.gitDir, ['cat-file', '--batch'], { stdin: paths.map((path) => `${treeish}:${path}\n`).join('') });
+    let offset = 0;
+    return paths.map((path) => {
+      const end = output.indexOf(10, offset);
+      const header = output.subarray(offset, end).toString('utf8');
+      const size = Number(/ (\d+)$/.exec(header)?.[1]);
+      if (!Number.isInteger(size)) throw new HoldfastError('GIT_FAILED', `${path} is not in the tree.`);
+      const sha256 = createHash('sha256').update(output.subarray(end + 1, end + 1 + size)).digest('hex');
+      offset = end + 1 + size + 1;
+      return { path, sha256 };
+    });
+  }
+
+  /** The difference as a patch that `git apply` takes, binary files included. */
+  async diff(from: string, to: string): Promise<string> {
+    const options = ['--no-ext-diff', '--no-textconv', '--ignore-submodules=all', '--no-renames', '--binary', '--full-index'];
+    return (await plumb(this.gitDir, ['diff', ...options, from, to])).toString('utf8');
+  }
+
+  /** The changed files between two trees. */
+  async changes(from: string, to: string): Promise<Change[]> {
+    const options = ['-r', '-z', '--no-renames'];
+    const names = await plumbList(this.gitDir, ['diff-tree', ...options, '--name-status', from, to]);
+    const counts = await plumbList(this.gitDir, ['diff-tree', ...options, '--numstat', from, to]);
+    const lines = new Map(counts.map((line) => line.split('\t')).map(([added, deleted, path]) => [path, [Number(added) || 0, Number(deleted) || 0]]));
+    const changes: Change[] = [];
+    for (let index = 0; index + 1 < names.length; index += 2) {
+      const path = names[index + 1] ?? '';
+      const [additions = 0, deletions = 0] = lines.get(path) ?? [];
+      const status = names[index] === 'A' ? 'created' : names[index] === 'D' ? 'deleted' : 'modified';
+      changes.push({ status, path, additions, deletions });
+    }
+    return changes;
+  }
+
+  #borrowed(): string[] {
+    const file = join(this.gitDir, 'objects', 'info', 'alternates');
+    return existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : [];
+  }
+
+  #pinned(): string | null {
+    const file = join(this.gitDir, ...BASE_REF.split('/'));
+    return existsSync(file) ? readFileSync(file, 'utf8').trim() : null;
+  }
+}

@@ -1,0 +1,160 @@
+import { existsSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HoldfastError } from '../domain/failure.ts';
+import { runInSandbox, type SandboxRun } from '../sandbox/run-in-sandbox.ts';
+import type { Sandbox, SandboxSpec } from '../sandbox/sandbox.ts';
+import { gitEnvironment } from './git-environment.ts';
+import { plumb } from './plumbing.ts';
+
+const MAX_PACK_BYTES = 512 * 2 ** 20;
+const MAX_NESTED = 500;
+const TIMEOUT_MS = 10 * 60_000;
+/** The exit code by which the snapshot script says that there are nested repositories. */
+const NESTED = 42;
+
+/**
+ * Takes the tree: adds everything to an index of ours and packs what is new. A nested repository would be stored as a bare link
+ * (its content lost), so nested `.git` are listed first and covered by empty mounts in a second run.
+ */
+const snapshotScript = `set -e
+mkdir -p /tmp/objects; rm -f "$GIT_INDEX_FILE.lock"
+if [ -z "$MASKED" ]; then
+  nested=$(find . -mindepth 2 -name node_modules -prune -o -mindepth 2 -name .git \\( -type d -o -type f \\) -prune -printf '%y %P\\n')
+  if [ -n "$nested" ]; then printf '%s\\n' "$nested"; exit ${NESTED}; fi
+fi
+[ -e "$GIT_INDEX_FILE" ] || git read-tree "$KNOWN"
+git add -A -- . >&2
+tree=$(git write-tree); echo "$tree"
+if [ "$tree" != "$KNOWN" ]; then printf '%s\\n^%s\\n' "$tree" "$KNOWN" | git pack-objects --revs --stdout --thin -q; fi
+`;
+
+/** Makes the directory equal a tree; ignored files stay. The agent gets a throw-away repository of its own, which borrows our objects. */
+const restoreScript = `set -e
+mkdir -p /tmp/objects; rm -f "$GIT_INDEX_FILE" "$GIT_INDEX_FILE.lock"
+git read-tree "$TREE"; git checkout-index -a -f -u -q; git clean -ffdq
+[ "$OWN" = 1 ] || exit 0
+[ -e .git ] && exit 0
+objects=$GIT_ALTERNATE_OBJECT_DIRECTORIES
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
+git init -q --template= --initial-branch=work .
+mkdir -p .git/info .git/objects/info; printf '%s\\n' "$objects" > .git/objects/info/alternates
+git config user.name agent; git config user.email agent@localhost
+git update-ref HEAD "$BASE"; git read-tree HEAD; git update-index -q --refresh || true
+`;
+
+/** A disposable directory with the files of a session. Git looks at it only from inside the sandbox, with our git directory read-only. */
+export class WorkTree {
+  /** The walls for commands in this work tree. */
+  readonly spec: SandboxSpec;
+  readonly #sandbox: Sandbox;
+  readonly #gitDir: string;
+  readonly #state: string;
+  readonly #base: string | null;
+
+  /** @param options.base the commit at which the agent's own repository starts; null for none. */
+  constructor(options: {
+    readonly sandbox: Sandbox;
+    readonly gitDir: string;
+    /** Directories whose objects the git directory borrows. */
+    readonly borrowed: readonly string[];
+    readonly directory: string;
+    readonly base: string | null;
+  }) {
+    const { sandbox, gitDir, borrowed, directory, base } = options;
+    this.#sandbox = sandbox;
+    this.#gitDir = gitDir;
+    this.#state = `${directory}.state`;
+    this.#base = base;
+    this.spec = { workspace: directory, readOnly: [gitDir, ...borrowed], gitDir: 'owned' };
+  }
+
+  /** A directory beside the work tree, which no command sees. */
+  get stateDirectory(): string {
+    return this.#state;
+  }
+
+  /** Makes the directory, if need be, and its files equal the tree; untracked files go, ignored ones stay. */
+  async restore(tree: string): Promise<void> {
+    await this.#create();
+    const env = { TREE: tree, OWN: this.#base === null ? '0' : '1', BASE: this.#base ?? '' };
+    this.#expect(await this.#git(restoreScript, env), 'restore');
+  }
+
+  /**
+   * The tree of the files as they are now, durable in our git directory when the promise resolves.
+   * @param known a tree that is there already, to be built upon.
+   */
+  async snapshot(known: string): Promise<string> {
+    const first = await this.#take(known);
+    if (first.reason === 'exit' && first.exitCode === 0) return this.#ingest(first.stdout, known);
+    await rm(join(this.#state, 'index'), { force: true }); // A crash may have torn it; it is only a cache.
+    const second = await this.#take(known);
+    this.#expect(second, 'snapshot');
+    return this.#ingest(second.stdout, known);
+  }
+
+  /** Hands files that the server put there to the sandbox's user. */
+  adopt(): Promise<void> {
+    return this.#sandbox.adopt(this.spec.workspace);
+  }
+
+  /** Removes the directory and everything beside it. */
+  async remove(): Promise<void> {
+    await rm(this.spec.workspace, { recursive: true, force: true });
+    await rm(this.#state, { recursive: true, force: true });
+  }
+
+  async #create(): Promise<void> {
+    for (const directory of [this.spec.workspace, this.#state]) {
+      if (existsSync(directory)) continue;
+      await mkdir(directory, { recursive: true });
+      await this.#sandbox.adopt(directory);
+    }
+  }
+
+  async #take(known: string): Promise<SandboxRun> {
+    const run = await this.#git(snapshotScript, { KNOWN: known, MASKED: '' }, { workspaceReadOnly: true });
+    if (run.reason !== 'exit' || run.exitCode !== NESTED) return run;
+    const nested = run.stdout.toString('utf8').split('\n').filter(Boolean);
+    if (nested.length > MAX_NESTED) throw new HoldfastError('GIT_FAILED', `The work tree has ${nested.length} nested repositories.`);
+    const root = this.#sandbox.workspacePath(this.spec);
+    const masks = nested.map((line) => ({ directory: line.startsWith('d'), path: join(root, line.slice(2)) }));
+    return this.#git(snapshotScript, { KNOWN: known, MASKED: '1' }, { workspaceReadOnly: true, masks });
+  }
+
+  /** What comes out of the sandbox is not trusted: every object is checked, and so is that none is missing. */
+  async #ingest(output: Buffer, known: string): Promise<string> {
+    const end = output.indexOf(10);
+    const tree = output.subarray(0, end).toString('latin1');
+    if (!/^[0-9a-f]{40}$/.test(tree)) throw new HoldfastError('GIT_FAILED', 'The sandbox answered no tree.');
+    if (tree === known) return tree;
+    const pack = output.subarray(end + 1);
+    await plumb(this.#gitDir, ['index-pack', '--stdin', '--fix-thin', '--strict', `--max-input-size=${MAX_PACK_BYTES}`], { stdin: pack });
+    await plumb(this.#gitDir, ['rev-list', '--objects', '--quiet', tree, `^${known}`]);
+    return tree;
+  }
+
+  #git(script: string, variables: Record<string, string>, walls: Partial<SandboxSpec> = {}): Promise<SandboxRun> {
+    const spec: SandboxSpec = { ...this.spec, ...walls, readWrite: [this.#state] };
+    const env = {
+      ...gitEnvironment('nothing'),
+      GIT_DIR: this.#gitDir,
+      GIT_WORK_TREE: this.#sandbox.workspacePath(spec),
+      GIT_INDEX_FILE: join(this.#state, 'index'),
+      GIT_OBJECT_DIRECTORY: '/tmp/objects',
+      GIT_ALTERNATE_OBJECT_DIRECTORIES: join(this.#gitDir, 'objects'),
+      ...variables,
+    };
+    return runInSandbox(this.#sandbox, ['/bin/bash', '-c', script], spec, {
+      env,
+      limits: { wallMs: TIMEOUT_MS, outputBytes: MAX_PACK_BYTES, tmpBytes: 2 * MAX_PACK_BYTES },
+    });
+  }
+
+  #expect(run: SandboxRun, what: string): void {
+    if (run.reason === 'exit' && run.exitCode === 0) return;
+    const said = run.stderr.toString('utf8').trim().slice(0, 2000);
+    throw new HoldfastError('GIT_FAILED', `The ${what} of the work tree failed (${run.reason}, ${run.exitCode}): ${said}`);
+  }
+}

@@ -1,0 +1,39 @@
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
+
+/** How to reach Temporal: address, TLS, API key and namespace. */
+export interface TemporalOptions {
+  readonly connectionOptions: NativeConnectionOptions;
+  readonly namespace: string;
+}
+
+const RETRY_MS = 500;
+
+/**
+ * Reads TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_* and a profile file as the field does
+ * (`@temporalio/envconfig`).
+ * @param fallback the address of the embedded server, for when none is named.
+ */
+export function temporalOptions(fallback?: string): TemporalOptions {
+  const { connectionOptions, namespace } = loadClientConnectConfig();
+  const address = connectionOptions.address ?? fallback;
+  return { connectionOptions: { ...connectionOptions, ...(address && { address }) }, namespace: namespace ?? 'default' };
+}
+
+/** A client that connects when it is first used: an API can start while Temporal is down. */
+export function createClient({ connectionOptions, namespace }: TemporalOptions): Client {
+  return new Client({ connection: Connection.lazy(connectionOptions), namespace });
+}
+
+/** A worker's connection; waits until Temporal is there. */
+export async function connectWorker({ connectionOptions }: TemporalOptions, onWait: (error: unknown) => void): Promise<NativeConnection> {
+  for (;;) {
+    try {
+      return await NativeConnection.connect(connectionOptions);
+    } catch (error) {
+      onWait(error);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}

@@ -1,0 +1,153 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, openSync, closeSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, connect, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { findTemporalCli } from '../../scripts/setup/temporal-cli.mjs';
+import { HoldfastError } from '../domain/failure.ts';
+import { processStart } from './process-identity.ts';
+
+const START_MS = 60_000;
+const STOP_MS = 10_000;
+
+/** The running dev server of one data directory. */
+export interface EmbeddedServer {
+  readonly address: string;
+  readonly uiUrl: string;
+  readonly pid: number;
+  /** True when it had been running already. */
+  readonly reused: boolean;
+  /** Resolves when the process is gone, however it ended. */
+  readonly exited: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** What is noted beside the database, for the next start to find. */
+interface Note {
+  readonly pid: number;
+  readonly start: string;
+  readonly port: number;
+  readonly uiPort: number;
+}
+
+/**
+ * Starts `temporal server start-dev` on loopback with a database file, or takes over the one that still runs on this directory.
+ * A port that is taken is replaced by a free one, unless an earlier start had it: workflows and links keep their address.
+ * @throws HoldfastError TEMPORAL_UNAVAILABLE with the end of the server's log.
+ */
+export async function startEmbeddedServer(options: {
+  readonly directory: string;
+  readonly port: number;
+  readonly uiPort: number;
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}): Promise<EmbeddedServer> {
+  const { directory } = options;
+  mkdirSync(directory, { recursive: true });
+  const noteFile = join(directory, 'temporal.json');
+  const earlier = readNote(noteFile);
+  if (earlier !== null && isRunning(earlier) && (await answers(earlier.port))) return serverOf(earlier, noteFile, true);
+  const port = await choosePort(earlier?.port ?? options.port, options.port);
+  const uiPort = await choosePort(earlier?.uiPort ?? options.uiPort, options.uiPort);
+  const cli = findTemporalCli(options.env ?? process.env);
+  if (cli === null) {
+    throw new HoldfastError('TEMPORAL_UNAVAILABLE', 'There is no Temporal CLI on this machine.', {
+      remedy: 'Run `node scripts/setup.mjs`, or name a running server by TEMPORAL_ADDRESS.',
+    });
+  }
+  const log = join(directory, 'temporal.log');
+  const pid = launch(cli, directory, log, port, uiPort);
+  const note: Note = { pid, start: processStart(pid), port, uiPort };
+  writeFileSync(`${noteFile}.tmp`, JSON.stringify(note));
+  renameSync(`${noteFile}.tmp`, noteFile);
+  await waitUntilHealthy(note, log);
+  return serverOf(note, noteFile, false);
+}
+
+function launch(cli: string, directory: string, log: string, port: number, uiPort: number): number {
+  const output = openSync(log, 'a');
+  const database = join(directory, 'temporal.db');
+  const network = ['--ip', '127.0.0.1', '--port', String(port), '--ui-ip', '127.0.0.1', '--ui-port', String(uiPort)];
+  const args = ['server', 'start-dev', ...network, '--db-filename', database, '--log-level', 'warn'];
+  // WAL and FULL: a workflow that was accepted survives the loss of power, as the records do.
+  const durable = ['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=2'];
+  // A session of its own: Ctrl-C in the terminal must not end the server before the workers have drained.
+  const child = spawn(cli, [...args, ...durable], { detached: true, stdio: ['ignore', output, output], cwd: directory });
+  closeSync(output);
+  child.on('error', () => undefined); // Shows as a process that never gets healthy.
+  child.unref();
+  return child.pid ?? 0;
+}
+
+function serverOf(note: Note, noteFile: string, reused: boolean): EmbeddedServer {
+  const exited = poll(() => !isRunning(note), Infinity).then(() => undefined);
+  return {
+    address: `127.0.0.1:${note.port}`,
+    uiUrl: `http://127.0.0.1:${note.uiPort}`,
+    pid: note.pid,
+    reused,
+    exited,
+    stop: async () => {
+      if (isRunning(note)) process.kill(note.pid, 'SIGTERM');
+      if (!(await poll(() => !isRunning(note), STOP_MS))) process.kill(note.pid, 'SIGKILL');
+      await poll(() => !isRunning(note), STOP_MS);
+      rmSync(noteFile, { force: true });
+    },
+  };
+}
+
+async function waitUntilHealthy(note: Note, log: string): Promise<void> {
+  const healthy = await poll(async () => !isRunning(note) || ((await answers(note.port)) && (await answers(note.uiPort))), START_MS);
+  if (healthy && isRunning(note)) return;
+  const tail = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-5).join('\n');
+  throw new HoldfastError('TEMPORAL_UNAVAILABLE', `The embedded Temporal server did not start:\n${tail}`);
+}
+
+function readNote(file: string): Note | null {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Note;
+  } catch {
+    return null;
+  }
+}
+
+function isRunning({ pid, start }: Note): boolean {
+  return pid > 0 && start !== 'gone' && processStart(pid) === start;
+}
+
+async function choosePort(preferred: number, wanted: number): Promise<number> {
+  for (const port of [preferred, wanted]) if (port !== 0 && !(await answers(port))) return port;
+  return freePort();
+}
+
+/** A port of loopback that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    const settle = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', () => settle(true));
+    socket.once('error', () => settle(false));
+  });
+}
+
+/** Asks again and again until the answer is yes; false when the time is over. */
+async function poll(ask: () => boolean | Promise<boolean>, timeoutMs: number): Promise<boolean> {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    if (await ask()) return true;
+    if (performance.now() > end) return false;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs === Infinity ? 250 : 50);
+      if (timeoutMs === Infinity) timer.unref(); // Watching for the end must not keep a process alive that has nothing else to do.
+    });
+  }
+}
