@@ -37,8 +37,8 @@ export interface Situation {
   /** True from the moment the freeze began. */
   closed(): boolean;
   view(): SessionView;
-  /** Called when pause or abort must interrupt what is going on. */
-  interrupt(): void;
+  /** Cancels what is going on: at once for an abort, where it may be broken off for a pause. */
+  interrupt(why: 'abort' | 'pause'): void;
 }
 
 /** Registers all handlers (call it before the first await) and answers the box they write to. */
@@ -137,7 +137,7 @@ function onPause(box: Mailbox, now: Situation): void {
     if (now.state().phase === 'PAUSED' || box.pause !== null) return;
     const remedy = 'Resume the session when it should go on.';
     box.pause = { code: 'OPERATOR', message: reason ?? 'Paused by an operator.', remedy };
-    now.interrupt();
+    now.interrupt('pause');
   };
   handle(box, now, messages.pauseSignal, messages.pauseUpdate, 'pause', refuse, take);
 }
@@ -161,7 +161,7 @@ function onAbort(box: Mailbox, now: Situation): void {
   const take = ({ reason }: messages.Abort): void => {
     if (!isLive(now.state()) || box.abort !== null) return;
     box.abort = reason ?? 'Aborted on request.';
-    now.interrupt();
+    now.interrupt('abort');
   };
   handle(box, now, messages.abortSignal, messages.abortUpdate, 'abort', () => null, take);
 }

@@ -51,9 +51,11 @@ export function phasesOf(tools: Tools): Phases {
     },
     EXECUTING: (now) => execute(tools, now),
     PAUSED: async (now) => {
-      await wf.condition(() => box.resumed);
+      do {
+        await wf.condition(() => box.resumed);
+        await hold(tools, false);
+      } while (!box.resumed); // Paused again meanwhile.
       box.resumed = false;
-      await hold(tools, false);
       return now.resumeTo;
     },
   };

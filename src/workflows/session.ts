@@ -24,8 +24,8 @@ export async function session(input: SessionInput): Promise<State<'COMPLETE'>> {
     state: () => state,
     closed: () => course.freezing,
     view,
-    interrupt: () => {
-      if (box.abort !== null || !course.unbroken) scope.cancel();
+    interrupt: (why) => {
+      if (why === 'abort' || !course.unbroken) scope.cancel();
     },
   });
   const phases = phasesOf({ input, course, box, post: bulletin.post });

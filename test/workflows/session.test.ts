@@ -1,23 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { Client, WorkflowFailedError, WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Activities } from '../../src/activities/index.ts';
 import { HoldfastError } from '../../src/domain/failure.ts';
 import type { SessionInput } from '../../src/workflows/input.ts';
 import * as messages from '../../src/workflows/messages.ts';
-import { startTemporal, workflowBundle } from '../support/temporal.ts';
+import { startTemporal, workflowBundle, type TestTemporal } from '../support/temporal.ts';
 import { standInActivities } from './stand-in-activities.ts';
 
-let env: TestWorkflowEnvironment;
-let bundle: WorkflowBundleWithSourceMap | { code: string };
+let temporal: TestTemporal;
+let bundle: { readonly code: string };
 
 beforeAll(async () => {
-  [env, bundle] = await Promise.all([startTemporal(), workflowBundle()]);
+  [temporal, bundle] = await Promise.all([startTemporal(), workflowBundle()]);
 });
-afterAll(() => env.teardown());
+afterAll(() => temporal.stop());
 
 const input: SessionInput = {
   v: 1,
@@ -44,10 +43,10 @@ async function withSession<T>(
 ): Promise<T> {
   const { activities, announced } = standInActivities(overrides);
   const taskQueue = `test-${randomUUID()}`;
-  const { nativeConnection: connection } = env;
+  const { nativeConnection: connection } = temporal.env;
   const worker = await Worker.create({ connection, taskQueue, workflowBundle: bundle, activities });
   return worker.runUntil(async () => {
-    const client: Client = env.client;
+    const client: Client = temporal.env.client;
     const workflowId = `session/${taskQueue}`;
     const handle = await client.workflow.start('session', { taskQueue, workflowId, args: [{ ...input, ...changes }] });
     const result = await part({ handle, announced });

@@ -19,7 +19,7 @@ export const anthropicMessages: WireFormat = {
 
   read: (body) => ({
     api: 'anthropic-messages',
-    model: String(body['model'] ?? ''),
+    model: typeof body['model'] === 'string' ? body['model'] : '',
     ...gather(listOf(body['messages']).flatMap(itemsOf)),
     system: textOf(body['system']),
     tools: listOf(body['tools']).map((tool) => String(tool['name'])),

@@ -23,7 +23,7 @@ export const openAICompletions: WireFormat = {
     const system = messages.filter(({ role }) => role === 'system' || role === 'developer');
     return {
       api: 'openai-completions',
-      model: String(body['model'] ?? ''),
+      model: typeof body['model'] === 'string' ? body['model'] : '',
       ...gather(messages.map(itemOf)),
       system: system.map((message) => textOf(message['content'])).join('\n'),
       tools: listOf(body['tools']).map((tool) => String(objectOf(tool['function'])['name'])),

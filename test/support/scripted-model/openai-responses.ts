@@ -25,7 +25,7 @@ export const openAIResponses: WireFormat = {
       .map((item) => textOf(item['content']));
     return {
       api: 'openai-responses',
-      model: String(body['model'] ?? ''),
+      model: typeof body['model'] === 'string' ? body['model'] : '',
       ...gather(input.map(itemOf)),
       system: [textOf(body['instructions']), ...system].filter(Boolean).join('\n'),
       tools: listOf(body['tools']).map((tool) => String(tool['name'])),
