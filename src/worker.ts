@@ -32,13 +32,13 @@ await runWorker(config, logger);
 
 /** A worker process: makes everything, takes over what dead workers of this host held, and works until SIGTERM. */
 async function runWorker(config: Config, logger: Logger): Promise<void> {
-  const sandbox = createSandbox({ ...config.sandbox, toolPaths: [] });
+  const sandbox = createSandbox(config.sandbox);
   logger.info({ sandbox: sandbox.kind, enforcement: sandbox.enforcement }, 'sandbox');
   if (sandbox.kind === 'off') logger.warn('SANDBOX=off: commands of the agent run WITHOUT ANY ISOLATION on this machine');
   const store = openStore({ directory: config.sessionsDir, masterKey: config.masterKey.reveal() });
-  const options = temporalOptions(config.temporal);
+  const options = temporalOptions(config.temporal.address ?? `127.0.0.1:${config.temporal.port}`);
   const hostFile = join(config.dataDir, 'host-id');
-  const connection = await connectWorker(options);
+  const connection = await connectWorker(options, (error) => logger.warn({ error: String(error) }, 'waiting for Temporal'));
   const worker = await Worker.create({
     connection,
     namespace: options.namespace,

@@ -97,6 +97,23 @@ export class GitManager {
     throw new HoldfastError('REMOTE_DIVERGED', `After the push, ${branch} is at ${found ?? 'nothing'} instead of ${commit}.`);
   }
 
+  /**
+   * Asks the remote whether it would take a push to the branch, without pushing anything.
+   * @throws HoldfastError REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE, REMOTE_DIVERGED
+   */
+  async probePush(push: RemoteBranch & { readonly sessionId: string; readonly commit: string }): Promise<void> {
+    const { sessionId, source, branch, commit, credentials, signal } = push;
+    const remote: Remote = { url: urlOf(source), credentials, signal };
+    const refspec = `${commit}:refs/heads/${branch}`;
+    await runRemote(this.open(sessionId).gitDir, remote, ['push', '-q', '--dry-run', '--', remote.url, refspec], PROBE_MS * 3);
+  }
+
+  /** Asks a source whether it is there and has the ref; see {@link probeRemote}. */
+  async probe({ source, credentials, signal }: Omit<RemoteBranch, 'branch'>): Promise<Resolved | null> {
+    if (source.kind === 'directory') return null;
+    return probeRemote({ url: source.url, credentials, signal }, source.ref);
+  }
+
   /** Brings a result back into the directory it came from, see {@link applyToDirectory}. */
   applyToDirectory({ sessionId, ...delivery }: DirectoryDelivery & { readonly sessionId: string }): Promise<void> {
     return applyToDirectory(this.open(sessionId), delivery);

@@ -9,7 +9,7 @@ import {
   type Tool,
 } from '@earendil-works/pi-ai';
 import { HoldfastError } from '../domain/failure.ts';
-import type { Usage } from '../domain/usage.ts';
+import { addUsage, noUsage, type Usage } from '../domain/usage.ts';
 import { classifyModelError } from './classify.ts';
 import type { ModelAccess } from './provider.ts';
 
@@ -37,7 +37,7 @@ export class ForcedCall {
   readonly #system: string;
   readonly #tool: Tool;
   readonly #messages: Message[] = [];
-  #usage = { turns: 0, inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0, costUsd: 0 };
+  #usage: Usage = noUsage;
 
   constructor({ provider, model }: ModelAccess, system: string, tool: ForcedTool) {
     const models = createModels({ authContext: { env: async () => undefined, fileExists: async () => false } });
@@ -53,8 +53,8 @@ export class ForcedCall {
     };
   }
 
-  /** What all rounds so far have used. */
-  get usage(): Omit<Usage, 'wallMs'> {
+  /** What all rounds so far have used; no turns and no wall time, for these are the agent's. */
+  get usage(): Usage {
     return this.#usage;
   }
 
@@ -99,15 +99,13 @@ export class ForcedCall {
   }
 
   #count(usage: AssistantMessage['usage']): void {
-    const sum = this.#usage;
-    this.#usage = {
-      turns: sum.turns + 1,
-      inputTokens: sum.inputTokens + usage.input,
-      outputTokens: sum.outputTokens + usage.output,
-      cacheReadTokens: sum.cacheReadTokens + usage.cacheRead,
-      cacheWriteTokens: sum.cacheWriteTokens + usage.cacheWrite,
-      costUsd: sum.costUsd + usage.cost.total,
-    };
+    this.#usage = addUsage(this.#usage, {
+      inputTokens: usage.input,
+      outputTokens: usage.output,
+      cacheReadTokens: usage.cacheRead,
+      cacheWriteTokens: usage.cacheWrite,
+      costUsd: usage.cost.total,
+    });
   }
 }
 

@@ -49,6 +49,7 @@ beforeAll(async () => {
     theirs.on({ predicate: ({ messages }) => roundsIn(messages.map(({ role }) => role)) === round }, {
       ...(text !== undefined && { content: text }),
       ...(calls && { toolCalls: calls }),
+      usage: theirUsage,
     } as never);
   }
   await theirs.start();
