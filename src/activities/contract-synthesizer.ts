@@ -22,8 +22,13 @@ export interface Synthesis {
 }
 
 const ROUNDS = 2;
+/** Keywords that strict tool calls of one vendor or another refuse. */
+const keywords = new Set(['$schema', 'default', 'minLength', 'maxLength', 'pattern', 'minItems', 'maxItems']);
 
-/** The tool the model has to call. Limits are left to zod: strict tool calls know few keywords, and the rest would be refused. */
+/**
+ * The tool the model has to call. Limits are left to zod: strict tool calls know few keywords, and the rest would be
+ * refused.
+ */
 export const contractTool: ForcedTool = {
   name: 'emit_contract',
   description: 'Hands the contract in: what the task needs before it can be done without anybody to ask.',
@@ -70,9 +75,6 @@ function check({ args, outOfTokens }: ForcedReply): { readonly draft: ContractDr
   return parsed.success ? { draft: parsed.data } : { faults: z.prettifyError(parsed.error) };
 }
 
-const keywords = new Set(['$schema', 'default', 'minLength', 'maxLength', 'pattern', 'minItems', 'maxItems']);
-
-/** A JSON Schema without the keywords that strict tool calls of one vendor or another refuse. */
 function withoutLimits(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(withoutLimits);
   if (typeof schema !== 'object' || schema === null) return schema;

@@ -4,8 +4,8 @@ import { HoldfastError, isModelOutage, toFailure } from '../domain/failure.ts';
 import type { Base, Delivered, Frozen, Limits, State } from '../domain/session.ts';
 import type { Store } from '../store/store.ts';
 import type { Announcement, Announcer } from './announcer.ts';
-import type { SessionExecution } from './session-execution.ts';
 import type { Preflight, PreflightCheck } from './preflight.ts';
+import type { SessionExecution } from './session-execution.ts';
 import type { SourceImporter } from './source-importer.ts';
 import type { WebhookClient } from './webhook-client.ts';
 
@@ -17,16 +17,6 @@ export interface ActivityDependencies {
   readonly preflight: Preflight;
   readonly execution: SessionExecution;
   readonly webhooks: WebhookClient;
-}
-
-/** How a chunk ended. */
-export interface ChunkOutcome {
-  /** `submitted`: the agent has handed in its result; `more`: a border was reached. */
-  readonly outcome: 'more' | 'submitted';
-  /** Turns committed so far, of the whole session. */
-  readonly turns: number;
-  /** The tree of the last checkpoint. */
-  readonly tree: string;
 }
 
 /** What the server's own checks said; the details are artifacts. */

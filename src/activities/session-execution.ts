@@ -6,8 +6,8 @@ import type { SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
 import type { CommitManager } from './commit-manager.ts';
 import type { Credentials } from './credentials.ts';
-import type { ExecutionRunner } from './execution-runner.ts';
-import type { ChunkOutcome, VerificationOutcome } from './index.ts';
+import type { ChunkOutcome, ExecutionRunner } from './execution-runner.ts';
+import type { VerificationOutcome } from './index.ts';
 import type { ReportWriter } from './report-writer.ts';
 import type { SnapshotBuilder } from './snapshot-builder.ts';
 import type { SourceImporter } from './source-importer.ts';
@@ -44,12 +44,10 @@ export class SessionExecution {
     const { chunk, credentials, runner, sources, store } = this.#parts;
     const { snapshot } = await this.#load(sessionId);
     await sources.ensure(sessionId, signal);
-    const evidence = feedback && { ordinal: feedback.ordinal, text: (await store.blobs.get(feedback.blob)).toString('utf8') };
+    const evidence = feedback && (await store.blobs.get(feedback.blob)).toString('utf8');
     const modelKey = await credentials.modelKey(sessionId, snapshot.model);
-    const job = { sessionId, snapshot, base: snapshot.base, limits, feedback: evidence, modelKey };
-    const context = { signal, progress: () => undefined, held: () => store.sessions.isHeld(sessionId) };
-    const { outcome, turns, tree } = await runner.runChunk({ ...job, maxTurns: chunk.maxTurns, maxChunkMs: chunk.maxMs }, context);
-    return { outcome, turns, tree };
+    const job = { snapshot, limits, feedback: evidence, modelKey, maxTurns: chunk.maxTurns, maxChunkMs: chunk.maxMs };
+    return runner.runChunk(job, signal);
   }
 
   /** Judges a result by the acceptance commands of the snapshot. */

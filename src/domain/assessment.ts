@@ -24,9 +24,9 @@ type Verdict = Pick<ContractItem, 'state' | 'evidence'>;
 /**
  * The contract with the state of every item decided anew; the same knowledge always gives the same contract.
  *
- * What the skill or the task demands must be proven, or it is missing. What only the model demands can block in one way: as a
- * question (an input of the model's is asked as one), which an input, an answer in words or `assume` settles; everything else it
- * claims is at worst unverified. So an invention is asked about once and never blocks for good.
+ * What the skill or the task demands must be proven, or it is missing. What only the model demands can block in one
+ * way: as a question (an input of the model's is asked as one), which an input, an answer in words or `assume` settles;
+ * everything else it claims is at worst unverified. So an invention is asked about once and never blocks for good.
  */
 export function assess(contract: Contract, known: Known): Contract {
   const items = contract.items.map((item) => ({ ...item, ...verdictOn(item, contract.questions, known) }));

@@ -39,8 +39,8 @@ export const Question = z.strictObject({
 export type Question = z.infer<typeof Question>;
 
 /**
- * What the model writes. To the model every field is required, which strict tool calls want; a list that it leaves out all the same is
- * empty, for that is what weaker models mean by it.
+ * What the model writes. To the model every field is required, which strict tool calls want; a list that it leaves out
+ * all the same is empty, for that is what weaker models mean by it.
  */
 export const ContractDraft = z
   .strictObject({
@@ -82,12 +82,12 @@ export const ContractDraft = z
 export type ContractDraft = z.infer<typeof ContractDraft>;
 
 /** What a contract can demand. */
-export const itemKinds = ['input', 'file', 'tool', 'script', 'command', 'remote', 'question'] as const;
+const itemKinds = ['input', 'file', 'tool', 'script', 'command', 'remote', 'question'] as const;
 export type ItemKind = (typeof itemKinds)[number];
 
 /**
- * One demand and how it stands. `missing` blocks, the others do not: `satisfied` is proven, `waived` was settled without the
- * thing itself, `unverified` is a claim of the model that no probe confirms.
+ * One demand and how it stands. `missing` blocks, the others do not: `satisfied` is proven, `waived` was settled
+ * without the thing itself, `unverified` is a claim of the model that no probe confirms.
  */
 export const ContractItem = z.strictObject({
   kind: z.enum(itemKinds),
@@ -129,8 +129,9 @@ type Source = ContractItem['source'];
 const UNCHECKED = 'not checked yet';
 
 /**
- * The contract of a draft: what the skill declares is always part of it, whatever the model says, and stays the skill's even if
- * the model names it too. Nothing is checked yet. Questions come out paired with `missingInformation`, entry by entry.
+ * The contract of a draft: what the skill declares is always part of it, whatever the model says, and stays the skill's
+ * even if the model names it too. Nothing is checked yet. Questions come out paired with `missingInformation`, entry by
+ * entry.
  */
 export function mergeSkill(
   draft: ContractDraft,
@@ -191,9 +192,9 @@ function itemsOf(kind: ItemKind, named: readonly (readonly [readonly string[] | 
 }
 
 /**
- * One text in `missingInformation` per question. Texts without a question become one; inputs that only the model wants become
- * one, too, so that they can be answered in words; beyond {@link MAX_QUESTIONS} nothing is asked. A question for an input that
- * the skill declares is dropped: the input itself is asked for.
+ * One text in `missingInformation` per question. Texts without a question become one; inputs that only the model wants
+ * become one, too, so that they can be answered in words; beyond {@link MAX_QUESTIONS} nothing is asked. A question for
+ * an input that the skill declares is dropped: the input itself is asked for.
  */
 function pairQuestions(
   draft: ContractDraft,
@@ -262,8 +263,8 @@ export function openQuestions(contract: Contract): Question[] {
 }
 
 /**
- * The commands that decide whether the work is done: those of the task and the skill. Only when there are none, those that the
- * model proposed and a probe confirmed; a command it made up must not be able to fail the work.
+ * The commands that decide whether the work is done: those of the task and the skill. Only when there are none, those
+ * that the model proposed and a probe confirmed; a command it made up must not be able to fail the work.
  */
 export function acceptanceOf({ items }: Contract): string[] {
   const commands = items.filter(({ kind }) => kind === 'command');

@@ -21,7 +21,9 @@ export const ModelSpec = z.strictObject({
   provider: z.enum(modelProviders),
   /** Sent verbatim as the request's `model`. */
   id: z.string().min(1).max(200),
-  /** With or without `/v1` and a trailing slash; default: the vendor's own. User info, query and fragment are refused. */
+  /**
+   * With or without `/v1` and a trailing slash; default: the vendor's own. User info, query and fragment are refused.
+   */
   baseUrl: z
     .url({ protocol: /^https?$/ })
     .refine((text) => isPlainUrl(text), 'must not carry user info, a query or a fragment')

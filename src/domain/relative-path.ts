@@ -1,6 +1,6 @@
 /**
- * Why a text is not a path (or glob) inside a repository, or null when it is one: relative, with `/` between its segments, and
- * never leading out.
+ * Why a text is not a path (or glob) inside a repository, or null when it is one: relative, with `/` between its
+ * segments, and never leading out.
  */
 export function pathFault(path: string): string | null {
   if (path.trim() === '' || path !== path.trim()) return 'must not be empty or padded with blanks';

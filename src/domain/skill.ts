@@ -10,7 +10,9 @@ export interface SkillInput {
   readonly description: string;
 }
 
-/** What a skill declares, and its text before its variables are filled in. The YAML is read in `skill/parse-skill.ts`. */
+/**
+ * What a skill declares, and its text before its variables are filled in. The YAML is read in `skill/parse-skill.ts`.
+ */
 export interface Skill {
   readonly name: string;
   readonly description: string;
@@ -52,7 +54,7 @@ const Input = z.union([
 const few = <T extends z.ZodType>(item: T) => z.array(item).max(100).default([]);
 
 /** The frontmatter of a skill; unknown keys are faults, for a misspelt one would silently require nothing. */
-export const SkillFrontmatter = z.strictObject({
+const SkillFrontmatter = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'must be lower case letters, digits and -, at most 64'),
   description: z.string().trim().min(1).max(1024),
   required_inputs: few(Input),

@@ -26,8 +26,8 @@ const DEFAULT_MAX_TOKENS = 8_192;
 const free = { input: 0, output: 0, cacheRead: 0, cacheWrite: 0 };
 
 /**
- * pi-ai's model for a spec: window, price and abilities from its catalogue when it knows the id, careful defaults otherwise.
- * What the spec says itself wins. An unknown model without a price costs nothing in the reports.
+ * pi-ai's model for a spec: window, price and abilities from its catalogue when it knows the id, careful defaults
+ * otherwise. What the spec says itself wins. An unknown model without a price costs nothing in the reports.
  */
 export function modelOf(spec: ModelSpec & { readonly provider: HttpProvider }): Model<Api> {
   const vendor = vendors[spec.provider];
@@ -52,9 +52,9 @@ export function modelOf(spec: ModelSpec & { readonly provider: HttpProvider }): 
 }
 
 /**
- * The base URL as pi-ai wants it: for Anthropic without `/v1`, which its client adds; for OpenAI with a version. A trailing slash
- * does not matter. `/v1` is added to an OpenAI-compatible address only when its path names no version at all, so that
- * `https://host`, `https://host/v1` and `https://host/api/v4` all work.
+ * The base URL as pi-ai wants it: for Anthropic without `/v1`, which its client adds; for OpenAI with a version. A
+ * trailing slash does not matter. `/v1` is added to an OpenAI-compatible address only when its path names no version at
+ * all, so that `https://host`, `https://host/v1` and `https://host/api/v4` all work.
  */
 export function baseUrlOf(provider: HttpProvider, given: string | undefined): string {
   const url = (given ?? vendors[provider].baseUrl).replace(/\/+$/, '');

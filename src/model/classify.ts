@@ -8,9 +8,9 @@ export const HTTP_DIAGNOSTIC = 'holdfast.http';
 const MESSAGE_CHARS = 400;
 
 /**
- * What a failed reply means. pi-ai does not throw: a reply with `stopReason` `error` says in `errorMessage` what happened, and
- * the providers of `createModel` add what HTTP said. For a text alone (or a reply of another provider) the text decides.
- * An abort is not a failure of the model: look at your own signal first.
+ * What a failed reply means. pi-ai does not throw: a reply with `stopReason` `error` says in `errorMessage` what
+ * happened, and the providers of `createModel` add what HTTP said. For a text alone (or a reply of another provider)
+ * the text decides. An abort is not a failure of the model: look at your own signal first.
  */
 export function classifyModelError(error: AssistantMessage | string, given: Partial<HttpFacts> = {}): HoldfastError {
   const text = typeof error === 'string' ? error : (error.errorMessage ?? 'The reply failed without a reason.');
@@ -41,7 +41,9 @@ function codeOfStatus(status: number): FailureCode {
   return status >= 500 || [408, 409, 425].includes(status) ? 'MODEL_UNAVAILABLE' : 'MODEL_REJECTED';
 }
 
-/** Errors that come after a good status, within the stream; anything else there is a broken connection or a cut reply. */
+/**
+ * Errors that come after a good status, within the stream; anything else there is a broken connection or a cut reply.
+ */
 const streamErrors: readonly { readonly pattern: RegExp; readonly code: FailureCode }[] = [
   { pattern: /no api key|not configured/i, code: 'MODEL_KEY_MISSING' },
   { pattern: /authentication_error|permission_error|invalid_api_key/i, code: 'MODEL_AUTH_FAILED' },

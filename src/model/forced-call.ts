@@ -13,7 +13,10 @@ import { addUsage, noUsage, type Usage } from '../domain/usage.ts';
 import { classifyModelError } from './classify.ts';
 import type { ModelAccess } from './provider.ts';
 
-/** A tool that the model has to call. `parameters` is JSON Schema: every property required, no `$ref`, no unions of objects. */
+/**
+ * A tool that the model has to call. `parameters` is JSON Schema: every property required, no `$ref`, no unions of
+ * objects.
+ */
 export interface ForcedTool {
   readonly name: string;
   readonly description: string;

@@ -25,15 +25,16 @@ export const noFacts: HttpFacts = { status: null, retryAfterMs: null, stalledMs:
 type Fetch = typeof globalThis.fetch;
 
 /**
- * Connections shared by all sessions of the process. Its own time limits are off: silence is measured by us, for undici's
- * ends at five minutes at most without saying so. HTTP_PROXY, HTTPS_PROXY and NO_PROXY are honoured.
+ * Connections shared by all sessions of the process. Its own time limits are off: silence is measured by us, for
+ * undici's ends at five minutes at most without saying so. HTTP_PROXY, HTTPS_PROXY and NO_PROXY are honoured.
  */
 let dispatcher: EnvHttpProxyAgent | undefined;
 
 /**
- * A fetch for the SDKs behind pi-ai which notes into `facts` what they hide (the status and Retry-After of failed requests),
- * ends a silent stream, and lets through only headers of the wire formats: the SDKs also take headers from the server's
- * environment (`OPENAI_CUSTOM_HEADERS`, `ANTHROPIC_CUSTOM_HEADERS`, `OPENAI_ORG_ID`), which must not reach a session's endpoint.
+ * A fetch for the SDKs behind pi-ai which notes into `facts` what they hide (the status and Retry-After of failed
+ * requests), ends a silent stream, and lets through only headers of the wire formats: the SDKs also take headers from
+ * the server's environment (`OPENAI_CUSTOM_HEADERS`, `ANTHROPIC_CUSTOM_HEADERS`, `OPENAI_ORG_ID`), which must not reach
+ * a session's endpoint.
  */
 export function observedFetch(limits: HttpLimits, facts: HttpFacts): Fetch {
   return async (input, init) => {
@@ -44,7 +45,7 @@ export function observedFetch(limits: HttpLimits, facts: HttpFacts): Fetch {
     try {
       const request = undiciFetch(input instanceof Request ? input.url : input, {
         method: init?.method ?? 'GET',
-        headers: ownHeaders(init?.headers, limits.key),
+        headers: allowedHeaders(init?.headers, limits.key),
         body: typeof init?.body === 'string' ? init.body : null,
         redirect: 'error', // A redirect would carry the key to another place.
         signal,
@@ -114,14 +115,26 @@ function watched(body: ReadableStream<Uint8Array>, idle: IdleTimer, facts: HttpF
   });
 }
 
-const ownHeader =
-  /^(accept|content-type|user-agent|anthropic-(version|beta|dangerous-direct-browser-access)|x-stainless-.*|session_id|x-client-request-id|x-session-(id|affinity)|idempotency-key)$/;
+const ownHeaders = new Set([
+  'accept',
+  'content-type',
+  'user-agent',
+  'anthropic-version',
+  'anthropic-beta',
+  'anthropic-dangerous-direct-browser-access',
+  'session_id',
+  'x-client-request-id',
+  'x-session-id',
+  'x-session-affinity',
+  'idempotency-key',
+]);
 const keyHeader = /^(authorization|x-api-key)$/;
 
-function ownHeaders(given: RequestInit['headers'], key: string): Record<string, string> {
+function allowedHeaders(given: RequestInit['headers'], key: string): Record<string, string> {
   const own: Record<string, string> = {};
   for (const [name, value] of new Headers(given)) {
-    if (ownHeader.test(name) || (keyHeader.test(name) && value.includes(key))) own[name] = value;
+    const ours = ownHeaders.has(name) || name.startsWith('x-stainless-');
+    if (ours || (keyHeader.test(name) && value.includes(key))) own[name] = value;
   }
   return own;
 }

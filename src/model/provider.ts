@@ -41,8 +41,9 @@ const apis: Readonly<Record<string, () => ProviderStreams>> = {
 const DEFAULT_IDLE_MS = 120_000;
 
 /**
- * The model of a spec, reached with this key and nothing else: no environment, no home directory, no expansion of `$` or `!`.
- * A reply that fails carries what HTTP said about it, for `classifyModelError`; its text never contains the key.
+ * The model of a spec, reached with this key and nothing else: no environment, no home directory, no expansion of `$`
+ * or `!`. A reply that fails carries what HTTP said about it, for `classifyModelError`; its text never contains the
+ * key.
  * @throws HoldfastError MODEL_KEY_MISSING without a key (the demo needs none), MODEL_AUTH_FAILED for one that cannot be sent.
  */
 export function createModel(spec: ModelSpec, key: string | undefined, options: ModelOptions = {}): ModelAccess {

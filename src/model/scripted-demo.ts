@@ -34,8 +34,8 @@ const model: Model<Api> = {
 };
 
 /**
- * The demo's model: no AI, no network, no key. Each reply is a function of the transcript, so a run that is killed and resumed
- * goes on where it was; everything around it is real. It refuses every task but the bundled one.
+ * The demo's model: no AI, no network, no key. Each reply is a function of the transcript, so a run that is killed and
+ * resumed goes on where it was; everything around it is real. It refuses every task but the bundled one.
  * @param delayMs what each reply waits, which makes the demo watchable and gives time to kill it.
  */
 export function createScriptedDemo(delayMs = DEFAULT_DELAY_MS): ModelAccess {

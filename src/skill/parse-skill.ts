@@ -5,8 +5,8 @@ import { checkSkill, type Skill, type SkillFault } from '../domain/skill.ts';
 const MAX_CHARS = 256 * 1024;
 
 /**
- * Reads a skill: Markdown under YAML frontmatter between two lines of `---`. This is the only place that knows YAML; what a skill
- * may say is decided in `domain/skill.ts`. Nothing in it is executed.
+ * Reads a skill: Markdown under YAML frontmatter between two lines of `---`. This is the only place that knows YAML;
+ * what a skill may say is decided in `domain/skill.ts`. Nothing in it is executed.
  * @throws HoldfastError INVALID_SKILL with all faults at once in `details.faults`: `{line?, path, message}`.
  */
 export function parseSkill(text: string): Skill {

@@ -1,5 +1,5 @@
 import * as wf from '@temporalio/workflow';
-import type { ChunkOutcome } from '../activities/index.ts';
+import type { ChunkOutcome } from '../activities/execution-runner.ts';
 import { HoldfastError, isModelOutage } from '../domain/failure.ts';
 import type { LivePhase, Next, Stage, State } from '../domain/session.ts';
 import { analyzing, checking, executing, recording, sourcing, verifying } from './activity-options.ts';

@@ -23,7 +23,10 @@ export interface Turn {
   readonly outOfTokens?: boolean;
 }
 
-/** What a request looks like to a scenario, whatever its wire format. A scenario must answer the same to the same conversation. */
+/**
+ * What a request looks like to a scenario, whatever its wire format. A scenario must answer the same to the same
+ * conversation.
+ */
 export interface Conversation {
   readonly api: WireApi;
   /** The scenario: the request's model id. */
@@ -47,8 +50,8 @@ export interface Scenario {
   /** Reply n answers the request with n tool rounds; or a pure function of the conversation. */
   readonly turns: readonly Turn[] | ((conversation: Conversation) => Turn | undefined);
   /**
-   * Arguments of the forced contract call, which is asked by requests whose only tool is `emit_contract` and counts no turn of
-   * the task. Default: a harmless contract with nothing missing. A function sees a repair round as `turn` 1.
+   * Arguments of the forced contract call, which is asked by requests whose only tool is `emit_contract` and counts no
+   * turn of the task. Default: a harmless contract with nothing missing. A function sees a repair round as `turn` 1.
    */
   readonly contract?:
     | Readonly<Record<string, unknown>>

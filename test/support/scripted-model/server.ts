@@ -32,9 +32,9 @@ const formats: readonly WireFormat[] = [anthropicMessages, openAICompletions, op
 const PIECE_CHARS = 40;
 
 /**
- * A model server on loopback whose reply is a function of the request: model id = scenario, turn = answered tool rounds. A
- * request repeated by another process after a crash gets the same answer. Besides the three APIs it has `GET /__journal`
- * and `DELETE /__journal`, `POST /__faults` (one {@link PlannedFault} or a list) and `DELETE /__faults`.
+ * A model server on loopback whose reply is a function of the request: model id = scenario, turn = answered tool
+ * rounds. A request repeated by another process after a crash gets the same answer. Besides the three APIs it has `GET
+ * /__journal` and `DELETE /__journal`, `POST /__faults` (one {@link PlannedFault} or a list) and `DELETE /__faults`.
  */
 export async function startScriptedModel(
   scenarios: Readonly<Record<string, Scenario>>,

@@ -1,0 +1,148 @@
+import { runChunk, type ChunkEnd } from '../agent/agent-chunk.ts';
+import { taskPromptFor } from '../agent/task-prompt.ts';
+import { agentTools } from '../agent/tools/agent-tools.ts';
+import { restoreTranscript, standingOf } from '../agent/transcript.ts';
+import type { PlanStep } from '../domain/events.ts';
+import { HoldfastError } from '../domain/failure.ts';
+import type { Limits } from '../domain/session.ts';
+import type { Snapshot } from '../domain/snapshot.ts';
+import { noUsage } from '../domain/usage.ts';
+import type { GitManager } from '../git/git-manager.ts';
+import { createModel } from '../model/provider.ts';
+import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { Checkpoint, Resumption } from '../store/journal.ts';
+import type { Store } from '../store/store.ts';
+import { WorkTreeMarker } from './work-tree-marker.ts';
+
+/** A chunk of turns to be run. */
+export interface ChunkInput {
+  readonly snapshot: Snapshot;
+  readonly maxTurns: number;
+  readonly maxChunkMs: number;
+  readonly limits: Limits;
+  /** Evidence of a red verification that the agent must see; null before there is any. */
+  readonly feedback: string | null;
+  readonly modelKey: string | undefined;
+}
+
+/** How a chunk of turns ended. */
+export interface ChunkOutcome {
+  readonly outcome: 'more' | 'submitted';
+  readonly turns: number;
+  readonly tree: string;
+}
+
+/** Runs the agent, chunk by chunk. Any attempt, on any worker, goes on from what the records hold. */
+export class ExecutionRunner {
+  readonly #store: Store;
+  readonly #git: GitManager;
+  readonly #sandbox: Sandbox;
+  readonly #streamIdleMs: number;
+
+  constructor(deps: { readonly store: Store; readonly git: GitManager; readonly sandbox: Sandbox; readonly streamIdleMs: number }) {
+    this.#store = deps.store;
+    this.#git = deps.git;
+    this.#sandbox = deps.sandbox;
+    this.#streamIdleMs = deps.streamIdleMs;
+  }
+
+  /**
+   * Runs turns up to a border: the agent hands in, the chunk is full, or the session is held.
+   * @throws HoldfastError BLOCKED, INTERACTION_ATTEMPTED, NO_RESULT, BUDGET_REACHED, MODEL_*, STALE_ATTEMPT, SANDBOX_UNAVAILABLE
+   */
+  async runChunk(input: ChunkInput, signal: AbortSignal): Promise<ChunkOutcome> {
+    const { snapshot } = input;
+    const access = createModel(snapshot.model, input.modelKey, { idleTimeoutMs: this.#streamIdleMs });
+    const resumption = await this.#store.journal.claim(snapshot.sessionId);
+    try {
+      return outcomeOf(await this.#run(input, access, resumption, signal));
+    } catch (error) {
+      throw await this.#withProgress(snapshot.sessionId, error);
+    }
+  }
+
+  /** What the agent said when it handed in, or null. */
+  async summary(sessionId: string): Promise<string | null> {
+    const entries = await this.#store.journal.transcript(sessionId);
+    if (entries.length === 0) return null;
+    const standing = standingOf(restoreTranscript('/', sessionId, entries));
+    return standing.kind === 'submitted' ? standing.summary : null;
+  }
+
+  async #run(input: ChunkInput, access: ReturnType<typeof createModel>, resumption: Resumption, signal: AbortSignal): Promise<ChunkEnd> {
+    const { snapshot, maxTurns, maxChunkMs, feedback, limits } = input;
+    const { sessionId } = snapshot;
+    const { journal, sessions } = this.#store;
+    const { epoch, checkpoint } = resumption;
+    const workTree = this.#git.open(sessionId).workspace();
+    const marker = new WorkTreeMarker(workTree.stateDirectory);
+    const tree = checkpoint?.tree ?? snapshot.base.tree;
+    if (!marker.says(tree)) {
+      marker.clear();
+      await workTree.restore(tree);
+      marker.set(tree);
+    }
+    const end = performance.now() + maxChunkMs;
+    return runChunk({
+      snapshot,
+      access,
+      cwd: this.#sandbox.workspacePath(workTree.spec),
+      tools: agentTools({
+        whitelist: snapshot.tools,
+        sandbox: this.#sandbox,
+        spec: workTree.spec,
+        onPlan: (steps) => this.#notePlan(sessionId, epoch, steps),
+      }),
+      resumption,
+      recording: {
+        journal,
+        sessionId,
+        epoch,
+        recorded: resumption.entries.length,
+        usage: checkpoint?.usage ?? noUsage,
+        tree,
+        takeTree: (known) => workTree.snapshot(known),
+        beforeEffect: () => marker.clear(),
+        onCheckpoint: async (committed) => {
+          marker.set(committed.tree);
+          await this.#noteTurn(sessionId, committed);
+        },
+      },
+      instructions: { task: taskPromptFor(snapshot), feedback },
+      limits,
+      isOver: async (turns) => turns >= maxTurns || performance.now() >= end || (await sessions.isHeld(sessionId)),
+      signal,
+    });
+  }
+
+  async #noteTurn(sessionId: string, { turn, usage, at }: Checkpoint): Promise<void> {
+    const data = { turn, inputTokens: usage.inputTokens, outputTokens: usage.outputTokens, costUsd: usage.costUsd };
+    const event = { type: 'turn', state: 'EXECUTING', stage: 'coding', at, data } as const;
+    await this.#store.events.append(sessionId, { key: `turn/${turn}`, ...event });
+  }
+
+  async #notePlan(sessionId: string, epoch: number, steps: readonly PlanStep[]): Promise<void> {
+    const at = Date.now();
+    if ((await this.#store.sessions.setPlan(sessionId, epoch, steps, at)) === 0) {
+      throw new HoldfastError('STALE_ATTEMPT', `Another attempt has taken over session ${sessionId}.`);
+    }
+    const turns = (await this.#store.journal.usage(sessionId)).turns;
+    const event = { type: 'plan', state: 'EXECUTING', stage: 'coding', at, data: { plan: steps } } as const;
+    await this.#store.events.append(sessionId, { key: `plan/${turns}/${JSON.stringify(steps).length}`, ...event });
+  }
+
+  /** A failure tells how far the session had come: whoever waits an outage out sees whether there was progress. */
+  async #withProgress(sessionId: string, error: unknown): Promise<unknown> {
+    if (!(error instanceof HoldfastError)) return error;
+    const { turns } = await this.#store.journal.usage(sessionId).catch(() => noUsage);
+    const { code, message, remedy, details, retryAfterMs, cause } = error;
+    const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
+    return new HoldfastError(code, message, { remedy, details: { ...details, turns }, cause, ...wait });
+  }
+}
+
+function outcomeOf({ standing, turns, tree }: ChunkEnd): ChunkOutcome {
+  if (standing.kind === 'blocked') throw new HoldfastError('BLOCKED', `The agent is blocked: ${standing.reason}`);
+  if (standing.kind === 'ended') throw new HoldfastError('NO_RESULT', 'The agent ended without a result.');
+  return { outcome: standing.kind === 'submitted' ? 'submitted' : 'more', turns, tree };
+}

@@ -1,0 +1,20 @@
+import type { ToolDefinition } from '@earendil-works/pi-coding-agent';
+import type { PlanStep } from '../../domain/events.ts';
+import type { Sandbox, SandboxSpec } from '../../sandbox/sandbox.ts';
+import { bashTool } from './bash-tool.ts';
+import { controlTools } from './control-tools.ts';
+import { fileTools } from './file-tools.ts';
+import { searchTools } from './search-tools.ts';
+
+/** The tools of an agent that are on its whitelist. Everything that touches a file or runs a command does so in the sandbox. */
+export function agentTools(options: {
+  readonly whitelist: readonly string[];
+  readonly sandbox: Sandbox;
+  readonly spec: SandboxSpec;
+  readonly onPlan: (steps: readonly PlanStep[]) => Promise<void>;
+}): ToolDefinition[] {
+  const { whitelist, sandbox, spec, onPlan } = options;
+  const cwd = sandbox.workspacePath(spec);
+  const all = [bashTool(sandbox, spec, cwd), ...fileTools(sandbox, spec, cwd), ...searchTools(sandbox, spec), ...controlTools(onPlan)];
+  return all.filter(({ name }) => whitelist.includes(name));
+}

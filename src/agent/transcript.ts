@@ -1,0 +1,78 @@
+import type { AssistantMessage, ToolResultMessage } from '@earendil-works/pi-ai';
+import { SessionManager, type FileEntry } from '@earendil-works/pi-coding-agent';
+import type { Entry } from '../store/journal.ts';
+import { NUDGE_TYPE } from './no-interaction-extension.ts';
+import { BLOCKED, SUBMIT } from './tools/control-tools.ts';
+
+/** A session manager over recorded entries (copied: pi changes the array it is given). */
+export function restoreTranscript(cwd: string, sessionId: string, entries: readonly Entry[]): SessionManager {
+  const copy = structuredClone(entries) as unknown as FileEntry[];
+  return SessionManager.inMemory(cwd, { id: sessionId }, copy.length > 0 ? copy : undefined);
+}
+
+/** All entries as they are recorded: the header is the first. */
+export function entriesOf(manager: SessionManager): Entry[] {
+  const header = manager.getHeader();
+  return [...(header === null ? [] : [header]), ...manager.getEntries()] as unknown as Entry[];
+}
+
+/** The reply that had arrived after the checkpoint, if one had: it was paid for and is not asked for again. */
+export function recordedReply(tail: readonly Entry[]): AssistantMessage | null {
+  for (const entry of tail) {
+    const message = entry['message'] as AssistantMessage | undefined;
+    if (entry['type'] === 'message' && message?.role === 'assistant' && isGood(message)) return structuredClone(message);
+  }
+  return null;
+}
+
+/** True for a reply that can be built upon. */
+export function isGood(message: AssistantMessage): boolean {
+  return message.stopReason !== 'error' && message.stopReason !== 'aborted';
+}
+
+/** How a transcript stands. */
+export type Standing =
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'open' }
+  | { readonly kind: 'submitted'; readonly summary: string }
+  | { readonly kind: 'blocked'; readonly reason: string }
+  /** The last reply ended without a tool call and nothing came after it. */
+  | { readonly kind: 'ended' };
+
+/** What the last messages say. */
+export function standingOf(manager: SessionManager): Standing {
+  const messages = manager.buildSessionProjection().entries.flatMap((entry) => entry.messages).filter(({ role }) => role !== 'system');
+  const last = messages.at(-1);
+  if (last === undefined) return { kind: 'empty' };
+  if (last.role === 'assistant') return { kind: 'ended' };
+  if (last.role !== 'toolResult' || last.isError) return { kind: 'open' };
+  const args = argumentsOf(messages as readonly { role: string }[], last);
+  if (last.toolName === SUBMIT) return { kind: 'submitted', summary: String(args['summary'] ?? '') };
+  if (last.toolName === BLOCKED) return { kind: 'blocked', reason: String(args['reason'] ?? '') };
+  return { kind: 'open' };
+}
+
+function argumentsOf(messages: readonly { role: string }[], result: ToolResultMessage): Record<string, unknown> {
+  const reply = messages.findLast(({ role }) => role === 'assistant') as AssistantMessage | undefined;
+  const call = reply?.content.find((part) => part.type === 'toolCall' && part.id === result.toolCallId);
+  return call?.type === 'toolCall' ? call.arguments : {};
+}
+
+/** How often the agent has been nudged since it was last told something. */
+export function nudgesIn(manager: SessionManager): number {
+  let count = 0;
+  for (const entry of manager.getBranch()) {
+    if (entry.type === 'message' && entry.message.role === 'user') count = 0;
+    if (entry.type === 'custom_message' && entry.customType === NUDGE_TYPE) count += 1;
+  }
+  return count;
+}
+
+/** True when the agent has been told exactly this. */
+export function wasTold(manager: SessionManager, text: string): boolean {
+  return manager.getBranch().some((entry) => {
+    if (entry.type !== 'message' || entry.message.role !== 'user') return false;
+    const { content } = entry.message;
+    return typeof content === 'string' ? content === text : content.some((part) => part.type === 'text' && part.text === text);
+  });
+}
