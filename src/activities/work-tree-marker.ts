@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -9,7 +9,6 @@ export class WorkTreeMarker {
   readonly #file: string;
 
   constructor(stateDirectory: string) {
-    mkdirSync(stateDirectory, { recursive: true });
     this.#file = join(stateDirectory, 'at');
   }
 

@@ -1,0 +1,69 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+import { requestId } from 'hono/request-id';
+import { secureHeaders } from 'hono/secure-headers';
+import { HoldfastError } from '../domain/failure.ts';
+import { authenticate } from './auth.ts';
+import { handleErrors, refuseInvalid, type ErrorLog } from './errors.ts';
+import { documentRoutes } from './session-documents.ts';
+import { sessionRoutes, type SessionRouteDeps } from './sessions.ts';
+
+const MAX_BODY_BYTES = 1024 * 1024;
+
+/** What the API is made of. */
+export interface AppDeps extends SessionRouteDeps {
+  /** The keys of this moment; none: only this machine may call. */
+  readonly apiKeys: () => readonly string[];
+  readonly version: string;
+  /** How the sandbox is configured, for /healthz. */
+  readonly sandbox: string;
+  readonly log: ErrorLog;
+}
+
+/** The HTTP API as a value: it can be called in a test without a port. */
+export function createApp(deps: AppDeps): OpenAPIHono {
+  const { apiKeys, log, sandbox, sessions, store, version } = deps;
+  const app = new OpenAPIHono({ defaultHook: refuseInvalid });
+  handleErrors(app, log);
+  app.use(requestId());
+  app.use(secureHeaders());
+  app.use(authenticate(apiKeys));
+  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => { throw new HoldfastError('BODY_TOO_LARGE', 'The body is larger than 1 MB.'); } }));
+  app.use(jsonOnly);
+  app.get('/healthz', (c) => c.json({ success: true, data: { status: 'ok', version, sandbox } }));
+  app.get('/readyz', async (c) => {
+    const checks = { temporal: await sessions.isReachable(), records: await store.sessions.live().then(() => true, () => false) };
+    const ready = checks.temporal && checks.records;
+    return c.json({ success: ready, data: { ...checks } }, ready ? 200 : 503);
+  });
+  app.route('/api/sessions', sessionRoutes(deps));
+  app.route('/api/sessions', documentRoutes(store));
+  app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Holdfast', version, description: 'Asks everything before it starts; then finishes, whatever crashes.' } });
+  return app;
+}
+
+/** Bodies are JSON; none at all is an empty object. */
+const jsonOnly: Parameters<OpenAPIHono['use']>[1] = async (c, next) => {
+  if (c.req.method !== 'POST') return next();
+  const text = await c.req.text();
+  const type = c.req.header('content-type') ?? '';
+  if (text.trim() === '') {
+    c.req.raw = new Request(c.req.raw.url, { method: 'POST', headers: withType(c.req.raw.headers), body: '{}' });
+    c.req.bodyCache = {};
+    return next();
+  }
+  if (!/^application\/([\w.+-]+\+)?json\b/i.test(type)) throw new HoldfastError('UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json.');
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    throw new HoldfastError('MALFORMED_JSON', `The body is not JSON: ${error instanceof Error ? error.message : ''}`);
+  }
+  return next();
+};
+
+function withType(headers: Headers): Headers {
+  const all = new Headers(headers);
+  all.set('content-type', 'application/json');
+  all.delete('content-length');
+  return all;
+}

@@ -1,0 +1,203 @@
+import { z } from '@hono/zod-openapi';
+import { Contract, Question } from '../domain/contract.ts';
+import { failureCodes } from '../domain/failure.ts';
+import { thinkingLevels, modelProviders } from '../domain/model-spec.ts';
+import { phases, stages } from '../domain/session.ts';
+
+const short = z.string().trim().min(1).max(255);
+const text = z.string().trim().min(1).max(200_000);
+const requestId = z.string().min(1).max(200).optional().openapi({ description: 'A repeated one changes nothing and answers the present view.' });
+const values = z.record(z.string(), z.string().max(16_384));
+
+const Limits = z
+  .strictObject({
+    maxSteps: z.int().min(1).max(100_000),
+    maxIterations: z.int().min(0).max(20),
+    maxTokens: z.int().min(1),
+    maxCostUsd: z.number().positive(),
+    maxWallMs: z.int().min(1000),
+  })
+  .partial();
+
+/** Features of later versions: naming them is a fault that says so, instead of one that calls the field unknown. */
+const later = z.undefined({ error: 'not available in this version' }).optional();
+
+/** Body of `POST /api/sessions`. */
+export const CreateSession = z
+  .strictObject({
+    taskId: short.optional().openapi({ description: "The caller's own id, echoed as task_id." }),
+    userPrompt: text.openapi({ example: 'Make the failing test pass.' }),
+    skillText: z.string().max(256 * 1024).optional(),
+    skill: z.union([z.strictObject({ path: short }), z.strictObject({ name: short })]).optional(),
+    source: z
+      .strictObject({
+        repoUrl: z.string().min(1).max(2000),
+        ref: short.optional(),
+        credentials: z.strictObject({ username: short.optional(), token: z.string().min(1).max(10_000) }).optional(),
+        credentialId: later,
+        submodules: later,
+        lfs: later,
+      })
+      .optional(),
+    workingDir: z.string().min(1).max(4096).optional().openapi({ description: 'A local directory, instead of a repository.' }),
+    inputs: values.optional(),
+    auto: z.boolean().default(false),
+    onMissing: z.enum(['ask', 'assume', 'fail']).default('ask'),
+    delivery: z
+      .enum(['branch', 'directory', 'patch'], { error: 'must be branch, directory or patch; pull_request is not available in this version' })
+      .optional(),
+    branch: z
+      .string()
+      .regex(/^(?!-)(?!.*\.\.)(?!.*\/\/)[A-Za-z0-9._/-]{1,200}(?<![./])$/, 'must be a branch name')
+      .optional(),
+    model: z
+      .strictObject({
+        provider: z.enum(modelProviders),
+        id: short,
+        baseUrl: z.url({ protocol: /^https?$/ }),
+        thinkingLevel: z.enum(thinkingLevels),
+        apiKey: z.string().min(1).max(10_000),
+      })
+      .partial()
+      .optional(),
+    limits: Limits.optional(),
+    testStrategy: z.enum(['full', 'skip'], { error: 'must be full or skip; incremental is not available in this version' }).default('full'),
+    acceptance: z.array(z.string().trim().min(1).max(2000)).max(20).default([]),
+    webhook: z
+      .strictObject({
+        url: z.string().min(1).max(2000),
+        secret: z.string().min(16).max(500).optional(),
+        events: z.array(z.enum([...stages, ...phases])).optional(),
+        intervalMs: later,
+        cron: later,
+      })
+      .optional(),
+    labels: z.array(short).max(50).default([]),
+    preflightTimeoutMs: z.int().min(1000).max(90 * 24 * 3_600_000).optional(),
+  })
+  .openapi('CreateSession');
+export type CreateSession = z.infer<typeof CreateSession>;
+
+export const PreflightBody = z.strictObject({ inputs: values, answers: values, requestId }).partial().openapi('Preflight');
+export const ExecuteBody = z.strictObject({ requestId }).partial().openapi('Execute');
+export const ReasonBody = z.strictObject({ requestId, reason: z.string().max(1000) }).partial().openapi('Reason');
+export const ResumeBody = z
+  .strictObject({
+    requestId,
+    limits: Limits,
+    credentials: z.strictObject({ modelApiKey: z.string().min(1), gitToken: z.string().min(1), gitUsername: short }).partial(),
+  })
+  .partial()
+  .openapi('Resume');
+
+/** Numbers of a query string. */
+const number = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be between ${min} and ${max}`)
+    .openapi({ type: 'integer', minimum: min, maximum: max });
+
+export const PreflightQuery = z.strictObject({ waitMs: number(0, 120_000).optional() });
+export const EventsQuery = z.strictObject({ afterSeq: number(0, Number.MAX_SAFE_INTEGER).optional(), limit: number(1, 1000).optional() });
+export const ListQuery = z.strictObject({
+  state: z.enum(phases).optional(),
+  stage: z.enum(stages).optional(),
+  label: short.optional(),
+  repo: short.optional(),
+  createdAfter: number(0, Number.MAX_SAFE_INTEGER).optional(),
+  limit: number(1, 100).optional(),
+  cursor: z.string().max(500).optional(),
+});
+export const SessionPath = z.object({ id: z.string().openapi({ example: 'ses_0f8fad5bd9cb469fa16570867728950e' }) });
+export const ArtifactPath = SessionPath.extend({ name: z.string() });
+
+/** The envelope of every failure. */
+export const ErrorAnswer = z
+  .object({
+    success: z.literal(false),
+    error: z.object({
+      code: z.enum(Object.keys(failureCodes) as [keyof typeof failureCodes]),
+      message: z.string(),
+      class: z.enum(['network', 'auth', 'input', 'code', 'model', 'system']),
+      retryable: z.boolean(),
+      remedy: z.string(),
+      details: z.record(z.string(), z.unknown()).optional(),
+      requestId: z.string(),
+    }),
+  })
+  .openapi('Error');
+
+/** The envelope of a success. */
+export function answer<T extends z.ZodType>(data: T) {
+  return z.object({ success: z.literal(true), data });
+}
+
+export const Created = z
+  .object({ sessionId: z.string(), state: z.enum(phases), createdAt: z.int(), webhookSecret: z.string().optional() })
+  .openapi('Created');
+
+export const PreflightAnswer = z
+  .object({
+    canProceed: z.boolean(),
+    contract: Contract.nullable(),
+    missingInfo: z.array(z.string()),
+    questions: z.array(Question),
+    message: z.string(),
+  })
+  .openapi('PreflightAnswer');
+
+export const Executed = z
+  .object({
+    message: z.string(),
+    sessionId: z.string(),
+    snapshot: z.object({ digest: z.string(), createdAt: z.int(), filesFrozen: z.int(), toolsWhitelisted: z.array(z.string()) }),
+  })
+  .openapi('Executed');
+
+const Reason = z.object({ code: z.string(), message: z.string(), remedy: z.string() }).loose();
+
+export const SessionAnswer = z
+  .object({
+    sessionId: z.string(),
+    taskId: z.string(),
+    state: z.enum(phases),
+    stage: z.enum(stages),
+    progress: z.object({ current: z.int(), total: z.int(), percent: z.int() }),
+    plan: z.array(z.object({ title: z.string(), status: z.enum(['pending', 'in_progress', 'done']) })),
+    createdAt: z.int(),
+    updatedAt: z.int(),
+    source: z.object({ kind: z.string() }).loose(),
+    model: z.object({ provider: z.string(), id: z.string() }).loose(),
+    usage: z.object({ turns: z.int(), inputTokens: z.int(), outputTokens: z.int(), costUsd: z.number() }),
+    labels: z.array(z.string()),
+    snapshot: z.object({ digest: z.string() }).loose().optional(),
+    pause: Reason.optional(),
+    failure: Reason.optional(),
+    result: z.object({ kind: z.string(), branch: z.string().nullable(), commit: z.string(), tree: z.string(), verified: z.boolean() }).optional(),
+  })
+  .openapi('Session');
+
+export const SessionList = z.object({ items: z.array(SessionAnswer), nextCursor: z.string().nullable() }).openapi('SessionList');
+export const EventList = z
+  .object({
+    items: z.array(
+      z.object({
+        id: z.string(),
+        sessionId: z.string(),
+        seq: z.int(),
+        type: z.string(),
+        state: z.enum(phases),
+        stage: z.enum(stages),
+        at: z.int(),
+        data: z.record(z.string(), z.unknown()),
+      }),
+    ),
+  })
+  .openapi('EventList');
+export const ContractAnswer = Contract.openapi('Contract');
+export const Anything = z.record(z.string(), z.unknown());
+export const ArtifactList = z
+  .object({ items: z.array(z.object({ name: z.string(), blob: z.string(), mediaType: z.string(), size: z.int(), createdAt: z.int() })) })
+  .openapi('ArtifactList');

@@ -1,0 +1,76 @@
+import { join } from 'node:path';
+import { serve } from '@hono/node-server';
+import { loadConfig, type Config } from '../config.ts';
+import { HoldfastError } from '../domain/failure.ts';
+import { probeRemote } from '../git/git-manager.ts';
+import { checkSource } from '../git/repository-url.ts';
+import { createLogger } from '../logger.ts';
+import { openStore } from '../store/store.ts';
+import { reportReady } from '../supervisor.ts';
+import { createClient, temporalOptions } from '../temporal/connection.ts';
+import { holdfastVersion } from '../version.ts';
+import { rm } from 'node:fs/promises';
+import { createApp } from './app.ts';
+import { assertMayListen } from './auth.ts';
+import { SessionManager } from './session-manager.ts';
+import { checkWebhookUrl } from './webhook-url.ts';
+
+const ORPHAN_RETRY_MS = 2000;
+
+try {
+  await main(loadConfig(process.env));
+} catch (error) {
+  if (!(error instanceof HoldfastError)) throw error;
+  process.stderr.write(`${error.message}\n${error.remedy}\n`);
+  process.exit(1);
+}
+
+/** The API process: makes everything, listens, and starts what an API that died had not started. */
+async function main(config: Config): Promise<void> {
+  const logger = createLogger({ name: 'api', level: config.logLevel });
+  const apiKeys = (): string[] => (config.apiKeys.reveal() ?? '').split(',').map((key) => key.trim()).filter(Boolean);
+  assertMayListen(config.host, apiKeys());
+  const store = openStore({ directory: config.sessionsDir, masterKey: config.masterKey.reveal() });
+  const client = createClient(temporalOptions(config.temporal.address ?? `127.0.0.1:${config.temporal.port}`));
+  const { patience, maxHistoryEvents, webhook, limits, model, preflightTimeoutMs, allowedRoots, workingDir } = config;
+  const defaults = { taskQueue: config.temporal.taskQueue, patience, webhook: { retries: webhook.retries, backoffMs: webhook.backoffMs }, maxHistoryEvents };
+  const sessions = new SessionManager({ client, store, defaults });
+  const app = createApp({
+    store,
+    sessions,
+    defaults: { model, limits, preflightTimeoutMs },
+    checks: {
+      checkSource: (source) => checkSource(source, { allowedRoots }),
+      probeSource: async (source, credentials) => {
+        if (source.kind === 'repository') await probeRemote({ url: source.url, credentials }, source.ref);
+      },
+      checkWebhookUrl: (url) => checkWebhookUrl(url, webhook.allowPrivate),
+    },
+    removeWorkspace: (id) => rm(join(workingDir, id), { recursive: true, force: true }),
+    apiKeys,
+    version: holdfastVersion,
+    sandbox: config.sandbox.mode,
+    log: logger,
+  });
+  const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }, ({ port }) => {
+    logger.info({ url: `http://${config.host}:${port}` }, 'api ready');
+    reportReady(stop);
+  });
+  const sweep = setInterval(() => {
+    sessions.startOrphans().then(
+      (count) => {
+        clearInterval(sweep);
+        if (count > 0) logger.info({ count }, 'started sessions that were recorded only');
+      },
+      (error: unknown) => logger.warn({ error: String(error) }, 'waiting for Temporal'),
+    );
+  }, ORPHAN_RETRY_MS);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, stop);
+
+  function stop(): void {
+    clearInterval(sweep);
+    server.close(() => process.exit(0));
+    if ('closeIdleConnections' in server) setInterval(() => server.closeIdleConnections(), 50).unref();
+    setTimeout(() => process.exit(0), 3000).unref();
+  }
+}

@@ -1,0 +1,154 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { HoldfastError } from '../domain/failure.ts';
+import type { ModelSpec } from '../domain/model-spec.ts';
+import { workBranchOf, type Limits } from '../domain/session.ts';
+import type { SkillSource, Source, Task, SecretName } from '../domain/task.ts';
+import { parseSkill } from '../skill/parse-skill.ts';
+import { invalid, type Fault } from './errors.ts';
+import type { CreateSession } from './schemas.ts';
+
+/** What the server fills in. */
+export interface TaskDefaults {
+  readonly model: ModelSpec;
+  readonly limits: Limits;
+  readonly preflightTimeoutMs: number;
+}
+
+/** What the intake checks with. All of it is local and cheap, except `probeSource`, which asks the repository. */
+export interface IntakeChecks {
+  /** @throws HoldfastError INVALID_REPOSITORY_URL, PATH_NOT_ALLOWED */
+  readonly checkSource: (source: Source) => Source;
+  /** @throws HoldfastError REPOSITORY_UNREACHABLE, REPOSITORY_AUTH_FAILED, REF_NOT_FOUND */
+  readonly probeSource: (source: Source, credentials: { token: string; username?: string } | undefined) => Promise<void>;
+  /** @throws HoldfastError INVALID_WEBHOOK_URL */
+  readonly checkWebhookUrl: (url: string) => void;
+}
+
+/** A request that can be recorded: the task without secrets, and the secrets apart. */
+export interface Intake {
+  readonly id: string;
+  readonly task: Task;
+  readonly secrets: readonly (readonly [SecretName, string])[];
+  /** A webhook secret that was made up, to be told once. */
+  readonly madeSecret: string | null;
+}
+
+/**
+ * Makes a task of a request. All faults that can be seen without asking anybody are gathered; only then is the repository asked.
+ * @throws HoldfastError INVALID_REQUEST with every fault; when there is only one of a kind with a code of its own, that code.
+ */
+export async function takeIn(body: CreateSession, defaults: TaskDefaults, checks: IntakeChecks): Promise<Intake> {
+  const id = `ses_${randomUUID().replaceAll('-', '')}`;
+  const faults: Fault[] = [];
+  const causes: HoldfastError[] = [];
+  const check = <T>(path: string, work: () => T): T | undefined => {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      causes.push(error);
+      const nested = error.details?.['faults'] as readonly Fault[] | undefined;
+      faults.push(...(nested?.map((fault) => ({ ...fault, path: [path, fault.path].filter(Boolean).join('.') })) ?? [{ path, message: error.message }]));
+      return undefined;
+    }
+  };
+  const source = check(body.workingDir === undefined ? 'source.repoUrl' : 'workingDir', () => checks.checkSource(sourceOf(body)));
+  const { webhook } = body;
+  if (webhook !== undefined) check('webhook.url', () => checks.checkWebhookUrl(webhook.url));
+  const skill = skillOf(body);
+  if (body.skillText !== undefined && body.skill !== undefined) faults.push({ path: 'skill', message: 'give either skillText or skill' });
+  if (skill?.kind === 'inline') check('skillText', () => parseSkill(skill.text));
+  faults.push(...modelFaults(body, defaults), ...deliveryFaults(body));
+  if (faults.length > 0) throw causes.length === 1 && faults.length === nestedCount(causes) ? causes[0] : invalid(faults);
+  if (source === undefined) throw new HoldfastError('INTERNAL', 'The source was neither taken nor refused.');
+  await checks.probeSource(source, credentialsOf(body));
+  const madeSecret = webhook !== undefined && webhook.secret === undefined ? `whsec_${randomBytes(32).toString('base64')}` : null;
+  return { id, task: taskOf(id, body, source, skill, defaults), secrets: secretsOf(body, madeSecret), madeSecret };
+}
+
+/** SHA-256 of a body, for telling a repeated request from another one under the same key. */
+export function bodySha256(body: unknown): string {
+  return createHash('sha256').update(JSON.stringify(body)).digest('hex');
+}
+
+function nestedCount([cause]: readonly HoldfastError[]): number {
+  return (cause?.details?.['faults'] as readonly Fault[] | undefined)?.length ?? 1;
+}
+
+function sourceOf({ source, workingDir }: CreateSession): Source {
+  if ((source === undefined) === (workingDir === undefined)) {
+    throw new HoldfastError('INVALID_REPOSITORY_URL', 'Give either source.repoUrl or workingDir.');
+  }
+  if (workingDir !== undefined) return { kind: 'directory', path: workingDir };
+  const { repoUrl = '', ref } = source ?? {};
+  return { kind: 'repository', url: repoUrl, ...(ref !== undefined && { ref }) };
+}
+
+function credentialsOf({ source }: CreateSession): { token: string; username?: string } | undefined {
+  const { token, username } = source?.credentials ?? {};
+  return token === undefined ? undefined : { token, ...(username !== undefined && { username }) };
+}
+
+function skillOf({ skillText, skill }: CreateSession): SkillSource | null {
+  if (skillText !== undefined) return { kind: 'inline', text: skillText };
+  if (skill === undefined) return null;
+  return 'path' in skill ? { kind: 'path', path: skill.path } : { kind: 'name', name: skill.name };
+}
+
+function modelFaults({ model }: CreateSession, { model: own }: TaskDefaults): Fault[] {
+  if (model === undefined) return [];
+  const faults: Fault[] = [];
+  const elsewhere = (model.baseUrl !== undefined && model.baseUrl !== own.baseUrl) || (model.provider ?? own.provider) !== own.provider;
+  if (model.provider === 'scripted-demo' && own.provider !== 'scripted-demo') {
+    faults.push({ path: 'model.provider', message: 'scripted-demo is no model; it runs only in the demo' });
+  } else if (elsewhere && model.apiKey === undefined) {
+    faults.push({ path: 'model.apiKey', message: "is needed with another provider or base URL: the server's own key never goes there" });
+  }
+  if (model.provider !== undefined && model.provider !== own.provider && model.id === undefined) {
+    faults.push({ path: 'model.id', message: 'is needed with another provider' });
+  }
+  return faults;
+}
+
+function deliveryFaults({ delivery, workingDir }: CreateSession): Fault[] {
+  if (delivery === 'directory' && workingDir === undefined) return [{ path: 'delivery', message: 'directory needs workingDir' }];
+  if (delivery === 'branch' && workingDir !== undefined) return [{ path: 'delivery', message: 'branch needs source.repoUrl' }];
+  return [];
+}
+
+function taskOf(id: string, body: CreateSession, source: Source, skill: SkillSource | null, defaults: TaskDefaults): Task {
+  const { model: own } = defaults;
+  const { apiKey: _apiKey, ...model } = body.model ?? {};
+  const sameProvider = model.provider === undefined || model.provider === own.provider;
+  const spec = Object.fromEntries(Object.entries({ ...(sameProvider ? own : { thinkingLevel: 'off' }), ...model }).filter(([, value]) => value !== undefined));
+  const limits = Object.fromEntries(Object.entries({ ...defaults.limits, ...body.limits }).filter(([, value]) => value !== undefined));
+  return {
+    taskId: body.taskId ?? id,
+    userPrompt: body.userPrompt,
+    skill,
+    source,
+    inputs: body.inputs ?? {},
+    auto: body.auto,
+    onMissing: body.onMissing,
+    delivery: body.delivery ?? (source.kind === 'directory' ? 'directory' : 'branch'),
+    branch: body.branch ?? workBranchOf(id),
+    model: spec as Task['model'],
+    limits: limits as Task['limits'],
+    testStrategy: body.testStrategy,
+    acceptance: body.acceptance,
+    webhook: body.webhook === undefined ? null : { url: body.webhook.url, events: body.webhook.events ?? null },
+    labels: body.labels,
+    preflightTimeoutMs: body.preflightTimeoutMs ?? defaults.preflightTimeoutMs,
+  };
+}
+
+function secretsOf(body: CreateSession, madeSecret: string | null): [SecretName, string][] {
+  const { token, username } = body.source?.credentials ?? {};
+  const named: [SecretName, string | undefined][] = [
+    ['git.token', token],
+    ['git.username', username],
+    ['model.apiKey', body.model?.apiKey],
+    ['webhook.secret', body.webhook?.secret ?? madeSecret ?? undefined],
+  ];
+  return named.filter((pair): pair is [SecretName, string] => pair[1] !== undefined);
+}

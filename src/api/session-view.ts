@@ -1,0 +1,47 @@
+import type { z } from '@hono/zod-openapi';
+import { canProceed, missingInfo, openQuestions } from '../domain/contract.ts';
+import { progressOf } from '../domain/events.ts';
+import type { Usage } from '../domain/usage.ts';
+import type { SessionRecord } from '../store/sessions.ts';
+import type { PreflightAnswer, SessionAnswer } from './schemas.ts';
+
+/** A session as it is shown; made of the records alone, so that it is there while Temporal is not. */
+export function sessionView(session: SessionRecord, usage: Usage): z.infer<typeof SessionAnswer> {
+  const { id, task, state, stage, plan, createdAt, updatedAt, frozen, pause, failure, result } = session;
+  const { turns, inputTokens, outputTokens, costUsd } = usage;
+  return {
+    sessionId: id,
+    taskId: task.taskId,
+    state,
+    stage,
+    progress: progressOf(stage, plan),
+    plan: [...plan],
+    createdAt,
+    updatedAt,
+    source: task.source,
+    model: task.model,
+    usage: { turns, inputTokens, outputTokens, costUsd },
+    labels: task.labels,
+    ...(frozen !== null && { snapshot: { ...frozen } }),
+    ...(state === 'PAUSED' && pause !== null && { pause: { ...pause } }),
+    ...(failure !== null && { failure: { ...failure } }),
+    ...(result !== null && { result }),
+  };
+}
+
+/** What the preflight found, and what to do next. */
+export function preflightView({ contract, state, pause }: SessionRecord, ready: boolean): z.infer<typeof PreflightAnswer> {
+  if (state === 'PAUSED' && pause !== null) {
+    const message = `The session is paused (${pause.code}): ${pause.message} ${pause.remedy}`;
+    return { canProceed: false, contract, missingInfo: contract === null ? [] : missingInfo(contract), questions: [], message };
+  }
+  if (contract === null || !ready) {
+    return { canProceed: false, contract, missingInfo: [], questions: [], message: 'The contract is still being written; call preflight again.' };
+  }
+  const missing = missingInfo(contract);
+  const proceed = canProceed(contract);
+  const message = proceed
+    ? 'Nothing is missing: start with POST …/execute'
+    : 'Missing information required before execution: answer with POST …/preflight';
+  return { canProceed: proceed, contract, missingInfo: missing, questions: openQuestions(contract), message };
+}

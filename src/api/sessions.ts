@@ -1,0 +1,229 @@
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { HoldfastError } from '../domain/failure.ts';
+import type { SessionRecord } from '../store/sessions.ts';
+import type { Store } from '../store/store.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+import { refuseInvalid } from './errors.ts';
+import * as schemas from './schemas.ts';
+import { bodySha256, takeIn, type IntakeChecks, type TaskDefaults } from './session-intake.ts';
+import type { SessionManager, Told } from './session-manager.ts';
+import { preflightView, sessionView } from './session-view.ts';
+
+const TENANT = 'default';
+const PREFLIGHT_WAIT_MS = 60_000;
+const END_MS = 10_000;
+
+/** What the routes of sessions work with. */
+export interface SessionRouteDeps {
+  readonly store: Store;
+  readonly sessions: SessionManager;
+  readonly defaults: TaskDefaults;
+  readonly checks: IntakeChecks;
+  /** Removes what a worker of this machine holds of a session. */
+  readonly removeWorkspace: (id: string) => Promise<void>;
+}
+
+const json = <T extends z.ZodType>(schema: T) => ({ content: { 'application/json': { schema } } });
+const fails = { ...json(schemas.ErrorAnswer), description: 'What is wrong, and what to do about it' };
+const gives = <T extends z.ZodType>(schema: T, description: string) => ({ ...json(schemas.answer(schema)), description });
+const body = <T extends z.ZodType>(schema: T, required = false) => ({ body: { ...json(schema), required } });
+const ok = <T>(data: T) => ({ success: true as const, data });
+
+/** The routes below `/api/sessions` that change something or show sessions. */
+export function sessionRoutes(deps: SessionRouteDeps): OpenAPIHono {
+  const app = new OpenAPIHono({ defaultHook: refuseInvalid });
+  addCreate(app, deps);
+  addPreflight(app, deps);
+  addExecute(app, deps);
+  addReading(app, deps);
+  addControl(app, deps);
+  addDelete(app, deps);
+  return app;
+}
+
+function addCreate(app: OpenAPIHono, { store, sessions, defaults, checks }: SessionRouteDeps): void {
+  const route = createRoute({
+    method: 'post',
+    path: '/',
+    summary: 'Create a session',
+    request: { ...body(schemas.CreateSession, true), headers: z.object({ 'idempotency-key': z.string().min(1).max(200).optional() }) },
+    responses: { 201: gives(schemas.Created, 'Accepted and durable'), default: fails },
+  });
+  app.openapi(route, async (c) => {
+    const request = c.req.valid('json');
+    const key = c.req.valid('header')['idempotency-key'];
+    const intake = await takeIn(request, defaults, checks);
+    const idempotency = key === undefined ? null : { key, bodySha256: bodySha256(request) };
+    const createdAt = Date.now();
+    const { id, created } = await store.sessions.create({ id: intake.id, tenant: TENANT, task: intake.task, createdAt, idempotency });
+    if (created) for (const [name, value] of intake.secrets) await store.secrets.put(id, name, value);
+    else c.header('Idempotent-Replay', 'true');
+    const session = await store.sessions.get(id);
+    await sessions.start(session).catch(async (error: unknown) => {
+      // Without a key the caller could never find it again: nothing is kept. With one, the retry goes on where this call stopped.
+      if (created && key === undefined) await store.sessions.delete(id);
+      throw error;
+    });
+    const secret = created && intake.madeSecret !== null ? { webhookSecret: intake.madeSecret } : {};
+    return c.json(ok({ sessionId: id, state: 'INIT' as const, createdAt: session.createdAt, ...secret }), 201);
+  });
+}
+
+function addPreflight(app: OpenAPIHono, { store, sessions }: SessionRouteDeps): void {
+  const route = createRoute({
+    method: 'post',
+    path: '/{id}/preflight',
+    summary: 'Write the contract the first time, check it again afterwards',
+    request: { params: schemas.SessionPath, query: schemas.PreflightQuery, ...body(schemas.PreflightBody) },
+    responses: {
+      200: gives(schemas.PreflightAnswer, 'Checked'),
+      202: gives(schemas.PreflightAnswer, 'Not checked yet, or paused: see the message'),
+      default: fails,
+    },
+  });
+  app.openapi(route, async (c) => {
+    const { id } = c.req.valid('param');
+    const given = c.req.valid('json');
+    const { waitMs = PREFLIGHT_WAIT_MS } = c.req.valid('query');
+    const { requestId, inputs, answers } = given;
+    const message = { ...(requestId && { requestId }), ...(inputs && { inputs }), ...(answers && { answers }) };
+    const told = await sessions.supplyInfo(await open(store, id), message, waitMs);
+    const session = await store.sessions.get(id);
+    const checked = told.kind === 'answered' && told.view.state !== 'PAUSED';
+    return checked ? c.json(ok(preflightView(session, true)), 200) : c.json(ok(preflightView(session, false)), 202);
+  });
+}
+
+function addExecute(app: OpenAPIHono, { store, sessions }: SessionRouteDeps): void {
+  const route = createRoute({
+    method: 'post',
+    path: '/{id}/execute',
+    summary: 'Freeze the contract and start',
+    request: { params: schemas.SessionPath, ...body(schemas.ExecuteBody) },
+    responses: { 200: gives(schemas.Executed, 'Frozen and started'), 202: gives(schemas.SessionAnswer, 'Left for a worker'), default: fails },
+  });
+  app.openapi(route, async (c) => {
+    const { id } = c.req.valid('param');
+    const { requestId } = c.req.valid('json');
+    await sessions.execute(await open(store, id), requestId === undefined ? {} : { requestId });
+    const session = await store.sessions.get(id);
+    if (session.frozen === null) return c.json(ok(await view(store, session)), 202);
+    const { digest, createdAt, filesFrozen, toolsWhitelisted } = session.frozen;
+    const snapshot = { digest, createdAt, filesFrozen, toolsWhitelisted: [...toolsWhitelisted] };
+    return c.json(ok({ message: 'Frozen; the work has started', sessionId: id, snapshot }), 200);
+  });
+}
+
+function addReading(app: OpenAPIHono, { store }: SessionRouteDeps): void {
+  const get = createRoute({
+    method: 'get',
+    path: '/{id}',
+    summary: 'Read a session',
+    request: { params: schemas.SessionPath },
+    responses: { 200: gives(schemas.SessionAnswer, 'The session'), default: fails },
+  });
+  app.openapi(get, async (c) => c.json(ok(await view(store, await store.sessions.get(c.req.valid('param').id))), 200));
+  const list = createRoute({
+    method: 'get',
+    path: '/',
+    summary: 'List sessions, newest first',
+    request: { query: schemas.ListQuery },
+    responses: { 200: gives(schemas.SessionList, 'A page of sessions'), default: fails },
+  });
+  app.openapi(list, async (c) => {
+    const { repo, cursor, limit = 20, ...filter } = c.req.valid('query');
+    const after = cursor === undefined ? undefined : decodeCursor(cursor);
+    const found = await store.sessions.list({ tenant: TENANT, ...filter, repository: repo, after, limit: limit + 1 });
+    const page = found.slice(0, limit);
+    const last = page.at(-1);
+    const nextCursor = found.length > limit && last !== undefined ? encodeCursor(last) : null;
+    return c.json(ok({ items: await Promise.all(page.map((session) => view(store, session))), nextCursor }), 200);
+  });
+}
+
+function addControl(app: OpenAPIHono, { store, sessions }: SessionRouteDeps): void {
+  const responses = { 202: gives(schemas.SessionAnswer, 'Taken'), default: fails };
+  const control = <T extends z.ZodType>(name: string, summary: string, schema: T) =>
+    createRoute({ method: 'post', path: `/{id}/${name}`, summary, request: { params: schemas.SessionPath, ...body(schema) }, responses });
+  app.openapi(control('pause', 'Wait between two turns', schemas.ReasonBody), async (c) => {
+    const { id } = c.req.valid('param');
+    await sessions.pause(await open(store, id), defined(c.req.valid('json')));
+    return c.json(ok(await view(store, await store.sessions.get(id))), 202);
+  });
+  app.openapi(control('resume', 'Go on, with higher limits or another key if given', schemas.ResumeBody), async (c) => {
+    const { id } = c.req.valid('param');
+    const { credentials = {}, limits, requestId } = c.req.valid('json');
+    const session = await open(store, id);
+    const { modelApiKey, gitToken, gitUsername } = credentials;
+    if (modelApiKey !== undefined) await store.secrets.put(id, 'model.apiKey', modelApiKey);
+    if (gitToken !== undefined) await store.secrets.put(id, 'git.token', gitToken);
+    if (gitUsername !== undefined) await store.secrets.put(id, 'git.username', gitUsername);
+    await sessions.resume(session, defined({ requestId, limits: limits && defined(limits) }));
+    return c.json(ok(await view(store, await store.sessions.get(id))), 202);
+  });
+  app.openapi(control('abort', 'End the session; the work is kept', schemas.ReasonBody), async (c) => {
+    const { id } = c.req.valid('param');
+    const session = await store.sessions.get(id);
+    if (isLive(session)) await unlessClosed(sessions.abort(session, defined(c.req.valid('json'))));
+    return c.json(ok(await view(store, await store.sessions.get(id))), 202);
+  });
+}
+
+function addDelete(app: OpenAPIHono, { store, sessions, removeWorkspace }: SessionRouteDeps): void {
+  const route = createRoute({
+    method: 'delete',
+    path: '/{id}',
+    summary: 'Abort if need be, then remove everything',
+    request: { params: schemas.SessionPath },
+    responses: { 204: { description: 'Removed, now or before' }, default: fails },
+  });
+  app.openapi(route, async (c) => {
+    const { id } = c.req.valid('param');
+    const session = await store.sessions.find(id);
+    if (session === undefined) return c.body(null, 204);
+    if (isLive(session)) {
+      await unlessClosed(sessions.abort(session, { reason: 'The session is deleted.' }));
+      if (!(await hasEnded(store, id))) await sessions.terminate(id);
+    }
+    await store.artifacts.deleteBlobs(id);
+    await store.sessions.delete(id);
+    await removeWorkspace(id);
+    return c.body(null, 204);
+  });
+}
+
+async function hasEnded(store: Store, id: string): Promise<boolean> {
+  const end = performance.now() + END_MS;
+  while (performance.now() < end) {
+    const session = await store.sessions.find(id);
+    if (session === undefined || !isLive(session)) return true;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return false;
+}
+
+/** The session, if it can still be told something. */
+async function open(store: Store, id: string): Promise<SessionRecord> {
+  const session = await store.sessions.get(id);
+  if (!isLive(session)) throw new HoldfastError('SESSION_CLOSED', `The session is ${session.state}.`);
+  return session;
+}
+
+async function unlessClosed(telling: Promise<Told>): Promise<void> {
+  await telling.catch((error: unknown) => {
+    if (!(error instanceof HoldfastError) || error.code !== 'SESSION_CLOSED') throw error;
+  });
+}
+
+async function view(store: Store, session: SessionRecord) {
+  return sessionView(session, await store.journal.usage(session.id));
+}
+
+function isLive({ state }: SessionRecord): boolean {
+  return state !== 'COMPLETE' && state !== 'FAILED';
+}
+
+/** Without the fields that are undefined: Temporal's JSON and exact optional types want them gone. */
+function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
