@@ -5,7 +5,7 @@ import { HoldfastError } from './domain/failure.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { Supervisor } from './supervisor.ts';
 import { createClient, temporalOptions } from './temporal/connection.ts';
-import { startEmbeddedServer, type EmbeddedServer } from './temporal/embedded-server.ts';
+import { KeptServer } from './temporal/kept-server.ts';
 import { registerSearchAttributes } from './temporal/search-attributes.ts';
 
 const DRAIN_MS = 15_000;
@@ -22,7 +22,7 @@ try {
 /** `npm start`: Temporal (embedded, unless TEMPORAL_ADDRESS names a server), a worker and the API, kept running until SIGTERM. */
 async function main(config: Config): Promise<void> {
   const logger = createLogger({ name: 'holdfast', level: config.logLevel });
-  const temporal = config.temporal.address === null ? await EmbeddedTemporal.start(config, logger) : null;
+  const temporal = config.temporal.address === null ? await embeddedTemporal(config, logger) : null;
   await register(temporal?.address);
 
   const env = { ...process.env, ...(temporal && { TEMPORAL_ADDRESS: temporal.address }) };
@@ -42,6 +42,10 @@ async function main(config: Config): Promise<void> {
   logger.info({ api: `http://${config.host}:${config.port}`, temporalUi: ui, data: config.dataDir }, 'ready');
 }
 
+function embeddedTemporal({ dataDir, temporal }: Config, logger: Logger): Promise<KeptServer> {
+  return KeptServer.start({ directory: dataDir, port: temporal.port, uiPort: temporal.uiPort }, logger);
+}
+
 /** The server needs a moment after its port is open. */
 async function register(address: string | undefined): Promise<void> {
   const client = createClient(temporalOptions(address));
@@ -54,55 +58,4 @@ async function register(address: string | undefined): Promise<void> {
       await sleep(500);
     }
   }
-}
-
-/** The embedded server, started again on the same ports and database whenever it dies. */
-class EmbeddedTemporal {
-  readonly #config: Config;
-  readonly #logger: Logger;
-  #server: EmbeddedServer;
-  #stopping = false;
-
-  private constructor(config: Config, logger: Logger, server: EmbeddedServer) {
-    this.#config = config;
-    this.#logger = logger;
-    this.#server = server;
-    void this.#watch();
-  }
-
-  static async start(config: Config, logger: Logger): Promise<EmbeddedTemporal> {
-    const server = await startServer(config);
-    logger.info({ address: server.address, ui: server.uiUrl, reused: server.reused }, 'temporal');
-    return new EmbeddedTemporal(config, logger, server);
-  }
-
-  get address(): string {
-    return this.#server.address;
-  }
-
-  get uiUrl(): string {
-    return this.#server.uiUrl;
-  }
-
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    await this.#server.stop();
-  }
-
-  async #watch(): Promise<void> {
-    for (;;) {
-      await this.#server.exited;
-      if (this.#stopping) return;
-      this.#logger.warn('temporal ended; starting it again');
-      this.#server = await startServer(this.#config).catch(async (error: unknown) => {
-        this.#logger.error({ error: String(error) }, 'temporal does not start');
-        await sleep(2000);
-        return this.#server;
-      });
-    }
-  }
-}
-
-function startServer({ dataDir, temporal }: Config): Promise<EmbeddedServer> {
-  return startEmbeddedServer({ directory: dataDir, port: temporal.port, uiPort: temporal.uiPort });
 }

@@ -21,6 +21,13 @@ export interface EmbeddedServer {
   stop(): Promise<void>;
 }
 
+/** Where the server keeps its data, and the ports it should have. */
+export interface EmbeddedServerOptions {
+  readonly directory: string;
+  readonly port: number;
+  readonly uiPort: number;
+}
+
 /** What is noted beside the database, for the next start to find. */
 interface Note {
   readonly pid: number;
@@ -34,12 +41,7 @@ interface Note {
  * A port that is taken is replaced by a free one, unless an earlier start had it: workflows and links keep their address.
  * @throws HoldfastError TEMPORAL_UNAVAILABLE with the end of the server's log.
  */
-export async function startEmbeddedServer(options: {
-  readonly directory: string;
-  readonly port: number;
-  readonly uiPort: number;
-  readonly env?: Readonly<Record<string, string | undefined>>;
-}): Promise<EmbeddedServer> {
+export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
   const { directory } = options;
   mkdirSync(directory, { recursive: true });
   const noteFile = join(directory, 'temporal.json');
@@ -47,7 +49,7 @@ export async function startEmbeddedServer(options: {
   if (earlier !== null && isRunning(earlier) && (await answers(earlier.port))) return serverOf(earlier, noteFile, true);
   const port = await choosePort(earlier?.port ?? options.port, options.port);
   const uiPort = await choosePort(earlier?.uiPort ?? options.uiPort, options.uiPort);
-  const cli = findTemporalCli(options.env ?? process.env);
+  const cli = findTemporalCli(process.env);
   if (cli === null) {
     throw new HoldfastError('TEMPORAL_UNAVAILABLE', 'There is no Temporal CLI on this machine.', {
       remedy: 'Run `node scripts/setup.mjs`, or name a running server by TEMPORAL_ADDRESS.',

@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startEmbeddedServer, type EmbeddedServer, type EmbeddedServerOptions } from './embedded-server.ts';
+
+const RETRY_MS = 2000;
+
+/** What is told about the server's comings and goings. */
+export interface ServerLog {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+}
+
+/** The embedded server, started again on the same ports and database whenever it dies. */
+export class KeptServer {
+  readonly #options: EmbeddedServerOptions;
+  readonly #log: ServerLog;
+  #server: EmbeddedServer;
+  #stopping = false;
+
+  private constructor(options: EmbeddedServerOptions, log: ServerLog, server: EmbeddedServer) {
+    this.#options = options;
+    this.#log = log;
+    this.#server = server;
+    void this.#watch();
+  }
+
+  /** @throws HoldfastError TEMPORAL_UNAVAILABLE when it does not start the first time. */
+  static async start(options: EmbeddedServerOptions, log: ServerLog): Promise<KeptServer> {
+    const server = await startEmbeddedServer(options);
+    log.info({ address: server.address, ui: server.uiUrl, reused: server.reused }, 'temporal');
+    return new KeptServer(options, log, server);
+  }
+
+  get address(): string {
+    return this.#server.address;
+  }
+
+  get uiUrl(): string {
+    return this.#server.uiUrl;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#server.stop();
+  }
+
+  async #watch(): Promise<void> {
+    for (;;) {
+      await this.#server.exited;
+      if (this.#stopping) return;
+      this.#log.warn({}, 'temporal ended; starting it again');
+      try {
+        this.#server = await startEmbeddedServer(this.#options);
+      } catch (error) {
+        this.#log.warn({ error: String(error) }, 'temporal does not start');
+        await sleep(RETRY_MS);
+      }
+    }
+  }
+}
