@@ -47,7 +47,11 @@ export interface Config {
   readonly preflightTimeoutMs: number;
   /** How an outage of the model's provider is waited out before the session pauses. */
   readonly patience: { readonly tries: number; readonly backoffMs: number };
-  readonly sandbox: { readonly mode: 'bwrap' | 'off'; readonly uid: number | undefined; readonly gid: number | undefined };
+  readonly sandbox: {
+    readonly mode: 'bwrap' | 'off';
+    readonly uid: number | undefined;
+    readonly gid: number | undefined;
+  };
   readonly checkTimeoutMs: number;
   readonly webhook: {
     readonly allowPrivate: boolean;
@@ -151,7 +155,9 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
     sessionsDir: resolve(vars.SESSIONS_DIR ?? join(dataDir, 'sessions')),
     workingDir: resolve(vars.WORKING_DIR ?? join(dataDir, 'work')),
     agentDir: resolve(vars.AGENT_DIR ?? join(dataDir, 'agent')),
-    allowedRoots: vars.ALLOWED_ROOTS.split(':').filter(Boolean).map((root) => resolve(root)),
+    allowedRoots: vars.ALLOWED_ROOTS.split(':')
+      .filter(Boolean)
+      .map((root) => resolve(root)),
     model: ModelSpec.parse({
       provider: vars.LLM_PROVIDER,
       id: vars.LLM_MODEL ?? defaultModels[vars.LLM_PROVIDER],

@@ -54,7 +54,8 @@ async function register(address: string | undefined): Promise<void> {
       await registerSearchAttributes(client);
       return await client.connection.close();
     } catch (cause) {
-      if (tries === REGISTER_TRIES) throw new HoldfastError('TEMPORAL_UNAVAILABLE', `Temporal does not answer: ${String(cause)}`, { cause });
+      if (tries === REGISTER_TRIES)
+        throw new HoldfastError('TEMPORAL_UNAVAILABLE', `Temporal does not answer: ${String(cause)}`, { cause });
       await sleep(500);
     }
   }

@@ -47,7 +47,11 @@ export class Supervisor {
   #spawn(member: Member, restarts: number, onReady: () => void): void {
     const startedAt = performance.now();
     // A group of its own: Ctrl-C in the terminal reaches only the supervisor, which then drains in order.
-    const child = fork(member.script, { env: this.#env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'], detached: true });
+    const child = fork(member.script, {
+      env: this.#env,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      detached: true,
+    });
     this.#children.set(member.name, child);
     this.#writePids();
     child.on('message', (message) => {

@@ -34,11 +34,14 @@ await runWorker(config, logger);
 async function runWorker(config: Config, logger: Logger): Promise<void> {
   const sandbox = createSandbox(config.sandbox);
   logger.info({ sandbox: sandbox.kind, enforcement: sandbox.enforcement }, 'sandbox');
-  if (sandbox.kind === 'off') logger.warn('SANDBOX=off: commands of the agent run WITHOUT ANY ISOLATION on this machine');
+  if (sandbox.kind === 'off')
+    logger.warn('SANDBOX=off: commands of the agent run WITHOUT ANY ISOLATION on this machine');
   const store = openStore({ directory: config.sessionsDir, masterKey: config.masterKey.reveal() });
   const options = temporalOptions(config.temporal.address ?? `127.0.0.1:${config.temporal.port}`);
   const hostFile = join(config.dataDir, 'host-id');
-  const connection = await connectWorker(options, (error) => logger.warn({ error: String(error) }, 'waiting for Temporal'));
+  const connection = await connectWorker(options, (error) =>
+    logger.warn({ error: String(error) }, 'waiting for Temporal'),
+  );
   const worker = await Worker.create({
     connection,
     namespace: options.namespace,
@@ -54,7 +57,10 @@ async function runWorker(config: Config, logger: Logger): Promise<void> {
     maxConcurrentActivityTaskExecutions: 100,
   });
   const client = createClient(options);
-  const held = [...(await store.sessions.live()).map(workflowIdOf), ...(await store.deliveries.pending()).map((id) => `webhook/${id}`)];
+  const held = [
+    ...(await store.sessions.live()).map(workflowIdOf),
+    ...(await store.deliveries.pending()).map((id) => `webhook/${id}`),
+  ];
   const count = await handBackDeadAttempts(client, held, (identity) => isDeadWorker(identity, hostFile));
   if (count > 0) logger.info({ count }, 'handed back the attempts of a dead worker');
   reportReady(() => worker.shutdown());

@@ -19,7 +19,9 @@ export function ensurePackages() {
 export function ensureNode() {
   const version = nodeVersion('node_modules/.bin/node') ?? nodeVersion('node');
   if (version !== null && version.startsWith('v24.')) return;
-  throw new Error(`Holdfast needs Node 24 (found ${version ?? 'none'}). Install it from https://nodejs.org, or use Linux on x64 or arm64.`);
+  throw new Error(
+    `Holdfast needs Node 24 (found ${version ?? 'none'}). Install it from https://nodejs.org, or use Linux on x64 or arm64.`,
+  );
 }
 
 /** @param {string} command */

@@ -27,7 +27,8 @@ export function findTemporalCli(env) {
  */
 export async function ensureTemporalCli(env) {
   if (env['TEMPORAL_ADDRESS'] || findTemporalCli(env) !== null) return;
-  if (env['TEMPORAL_CLI_PATH']) throw new Error(`TEMPORAL_CLI_PATH=${env['TEMPORAL_CLI_PATH']} is not an executable file.`);
+  if (env['TEMPORAL_CLI_PATH'])
+    throw new Error(`TEMPORAL_CLI_PATH=${env['TEMPORAL_CLI_PATH']} is not an executable file.`);
   const target = cachedCli(env);
   mkdirSync(join(target, '..'), { recursive: true });
   const work = mkdtempSync(`${target}.`); // Installed aside and renamed: two set-ups at once cannot harm each other.
@@ -87,7 +88,10 @@ async function build(directory) {
  */
 function run(command, args, { env, timeoutMs, quiet } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { env: env ?? process.env, stdio: ['ignore', 'ignore', quiet ? 'ignore' : 'inherit'] });
+    const child = spawn(command, args, {
+      env: env ?? process.env,
+      stdio: ['ignore', 'ignore', quiet ? 'ignore' : 'inherit'],
+    });
     const timer = timeoutMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), timeoutMs);
     child.once('error', () => resolve(false));
     child.once('exit', (code) => {

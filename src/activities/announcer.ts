@@ -65,9 +65,13 @@ export class Announcer {
   async #address({ task }: SessionRecord, event: SessionEvent): Promise<string | null> {
     const { webhook } = task;
     if (webhook === null || !isAnnounced(event.type)) return null;
-    if (webhook.events !== null && !webhook.events.includes(event.stage) && !webhook.events.includes(event.state)) return null;
+    if (webhook.events !== null && !webhook.events.includes(event.stage) && !webhook.events.includes(event.state))
+      return null;
     const body = webhookBody(task.taskId, event);
-    await this.#store.deliveries.add({ eventId: event.id, sessionId: event.sessionId, url: webhook.url, body }, event.at);
+    await this.#store.deliveries.add(
+      { eventId: event.id, sessionId: event.sessionId, url: webhook.url, body },
+      event.at,
+    );
     return event.id;
   }
 }

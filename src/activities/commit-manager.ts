@@ -6,9 +6,6 @@ import type { Store } from '../store/store.ts';
 import type { Credentials } from './credentials.ts';
 import { digestOf } from './snapshot-builder.ts';
 
-/** Who commits: fixed, so that a retry makes the same commit. */
-const author = { name: 'Holdfast', email: 'holdfast@localhost' };
-
 /** What is to be delivered. */
 export interface Delivery {
   readonly snapshot: Snapshot;
@@ -51,8 +48,8 @@ export class CommitManager {
   /** The commit of a result: parent, tree, author, dates and message come from the snapshot, so it is always the same one. */
   async commit({ snapshot, digest, tree, verified, summary }: Delivery): Promise<string> {
     const message = commitMessage({ snapshot, digest, verified, summary });
-    const parent = snapshot.base.commit;
-    return this.#git.open(snapshot.sessionId).commitTree({ tree, parent, message, author, atMs: snapshot.createdAt });
+    const { author, base, createdAt, sessionId } = snapshot;
+    return this.#git.open(sessionId).commitTree({ tree, parent: base.commit, message, author, atMs: createdAt });
   }
 
   async #push(snapshot: Snapshot, commit: string, signal: AbortSignal): Promise<void> {
@@ -62,13 +59,17 @@ export class CommitManager {
     const expected = await this.#git.remoteHead(remote);
     if (expected === commit) return; // The push of an attempt that died before it could say so.
     if (expected !== null && expected !== base.commit) {
-      throw new HoldfastError('REMOTE_DIVERGED', `The branch ${branch} is at ${expected} on the remote, which is not ours.`);
+      throw new HoldfastError(
+        'REMOTE_DIVERGED',
+        `The branch ${branch} is at ${expected} on the remote, which is not ours.`,
+      );
     }
     await this.#git.push({ sessionId, commit, expected, ...remote });
   }
 
   async #apply({ sessionId, source, base }: Snapshot, result: string): Promise<void> {
-    if (source.kind !== 'directory') throw new HoldfastError('INVALID_REQUEST', 'Only a directory can be delivered back into.');
+    if (source.kind !== 'directory')
+      throw new HoldfastError('INVALID_REQUEST', 'Only a directory can be delivered back into.');
     await this.#git.applyToDirectory({ sessionId, path: source.path, base: base.tree, result });
   }
 
@@ -84,7 +85,10 @@ function commitMessage(facts: { snapshot: Snapshot; digest: string; verified: bo
   const { snapshot, digest, verified, summary } = facts;
   const title = oneLine(snapshot.goal, 72);
   const body = summary.trim() === '' ? [] : ['', wrap(summary.trim())];
-  const assumed = snapshot.assumptions.length === 0 ? [] : ['', 'Assumed:', ...snapshot.assumptions.map((text) => `- ${oneLine(text, 200)}`)];
+  const assumed =
+    snapshot.assumptions.length === 0
+      ? []
+      : ['', 'Assumed:', ...snapshot.assumptions.map((text) => `- ${oneLine(text, 200)}`)];
   const unverified = verified ? [] : ['', 'NOT VERIFIED: no acceptance command was run.'];
   const trailers = ['', `Holdfast-Session: ${snapshot.sessionId}`, `Holdfast-Snapshot: ${digest}`];
   return [title, ...body, ...assumed, ...unverified, ...trailers, ''].join('\n');

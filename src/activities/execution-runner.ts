@@ -39,7 +39,12 @@ export class ExecutionRunner {
   readonly #sandbox: Sandbox;
   readonly #streamIdleMs: number;
 
-  constructor(deps: { readonly store: Store; readonly git: GitManager; readonly sandbox: Sandbox; readonly streamIdleMs: number }) {
+  constructor(deps: {
+    readonly store: Store;
+    readonly git: GitManager;
+    readonly sandbox: Sandbox;
+    readonly streamIdleMs: number;
+  }) {
     this.#store = deps.store;
     this.#git = deps.git;
     this.#sandbox = deps.sandbox;
@@ -69,7 +74,12 @@ export class ExecutionRunner {
     return standing.kind === 'submitted' ? standing.summary : null;
   }
 
-  async #run(input: ChunkInput, access: ReturnType<typeof createModel>, resumption: Resumption, signal: AbortSignal): Promise<ChunkEnd> {
+  async #run(
+    input: ChunkInput,
+    access: ReturnType<typeof createModel>,
+    resumption: Resumption,
+    signal: AbortSignal,
+  ): Promise<ChunkEnd> {
     const { snapshot, maxTurns, maxChunkMs, feedback, limits } = input;
     const { sessionId } = snapshot;
     const { journal, sessions } = this.#store;

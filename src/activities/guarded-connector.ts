@@ -38,7 +38,10 @@ const privateNetworks = [
  * A connector for undici that checks the address which is really dialled, so that neither a name nor a rebinding leads inside.
  * The check is made by the socket itself: undici's own `blockList` option is not applied to TLS connections.
  */
-export function guardedConnector(options: { readonly allowPrivate: boolean; readonly timeoutMs: number }): buildConnector.connector {
+export function guardedConnector(options: {
+  readonly allowPrivate: boolean;
+  readonly timeoutMs: number;
+}): buildConnector.connector {
   const base = buildConnector({ timeout: options.timeoutMs });
   if (options.allowPrivate) return base;
   const blockList = privateBlockList();

@@ -41,23 +41,38 @@ export function createActivities(deps: ActivityDependencies) {
   const { announcer, execution, preflight, sources, store, webhooks } = deps;
   return {
     announce: effect((change: Announcement) => announcer.announce(change), 'until it succeeds'),
-    prepareSource: effect(({ sessionId }: { sessionId: string }, signal): Promise<Base> => sources.prepare(sessionId, signal)),
-    synthesizeContract: effect(({ sessionId }: { sessionId: string }, signal) => preflight.synthesize(sessionId, signal)),
-    checkPreflight: effect((info: Supplied, signal): Promise<PreflightCheck> => preflight.check(info, signal), 'until it succeeds'),
-    freezeSnapshot: effect((info: Supplied & { at: number }, signal): Promise<Frozen> => preflight.freeze(info, signal), 'until it succeeds'),
-    runChunk: effect(
-      (chunk: { sessionId: string; chunk: number; limits: Limits; feedback: { ordinal: number; blob: string } | null }, signal) =>
-        execution.runChunk(chunk, signal),
+    prepareSource: effect(({ sessionId }: { sessionId: string }, signal): Promise<Base> =>
+      sources.prepare(sessionId, signal),
     ),
-    verify: effect((result: { sessionId: string; tree: string; iteration: number }, signal) => execution.verify(result, signal)),
-    deliver: effect(
-      (result: { sessionId: string; tree: string; verified: boolean }, signal): Promise<Delivered> => execution.deliver(result, signal),
+    synthesizeContract: effect(({ sessionId }: { sessionId: string }, signal) =>
+      preflight.synthesize(sessionId, signal),
+    ),
+    checkPreflight: effect(
+      (info: Supplied, signal): Promise<PreflightCheck> => preflight.check(info, signal),
+      'until it succeeds',
+    ),
+    freezeSnapshot: effect(
+      (info: Supplied & { at: number }, signal): Promise<Frozen> => preflight.freeze(info, signal),
+      'until it succeeds',
+    ),
+    runChunk: effect(
+      (
+        chunk: { sessionId: string; chunk: number; limits: Limits; feedback: { ordinal: number; blob: string } | null },
+        signal,
+      ) => execution.runChunk(chunk, signal),
+    ),
+    verify: effect((result: { sessionId: string; tree: string; iteration: number }, signal) =>
+      execution.verify(result, signal),
+    ),
+    deliver: effect((result: { sessionId: string; tree: string; verified: boolean }, signal): Promise<Delivered> =>
+      execution.deliver(result, signal),
     ),
     holdSession: effect(async ({ sessionId, held }: { sessionId: string; held: boolean }) => {
       await store.sessions.setHeld(sessionId, held);
     }, 'until it succeeds'),
     conclude: effect(
-      ({ sessionId, ended }: { sessionId: string; ended: State<'COMPLETE' | 'FAILED'> }) => execution.conclude(sessionId, ended),
+      ({ sessionId, ended }: { sessionId: string; ended: State<'COMPLETE' | 'FAILED'> }) =>
+        execution.conclude(sessionId, ended),
       'until it succeeds',
     ),
     cleanUp: effect(({ sessionId }: { sessionId: string }) => execution.cleanUp(sessionId), 'until it succeeds'),

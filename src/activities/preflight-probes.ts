@@ -35,13 +35,15 @@ export async function probe(contract: Contract, probed: Probed): Promise<Finding
 
 async function probeFile(glob: string, { git, tree }: Probed): Promise<Finding> {
   const matches = await git.matchFiles(tree, [glob]);
-  const evidence = matches.length === 0 ? 'no tracked file matches' : `${matches.length} tracked: ${matches.slice(0, 3).join(', ')}`;
+  const evidence =
+    matches.length === 0 ? 'no tracked file matches' : `${matches.length} tracked: ${matches.slice(0, 3).join(', ')}`;
   return { kind: 'file', name: glob, confirmed: matches.length > 0, evidence };
 }
 
 async function probeScript(path: string, { git, tree }: Probed): Promise<Finding> {
   const matches = await git.matchFiles(tree, [path]);
-  if (!matches.includes(path)) return { kind: 'script', name: path, confirmed: false, evidence: 'no tracked file has this path' };
+  if (!matches.includes(path))
+    return { kind: 'script', name: path, confirmed: false, evidence: 'no tracked file has this path' };
   const [hashed] = await git.hashFiles(tree, [path]);
   return { kind: 'script', name: path, confirmed: true, evidence: `sha256:${hashed?.sha256}` };
 }
@@ -60,20 +62,30 @@ async function probeRemote(name: string, { probePush }: Probed): Promise<Finding
 async function probeCommands(commands: readonly string[], { git, tree, sandbox }: Probed): Promise<Finding[]> {
   if (commands.length === 0) return [];
   const programs = commands.map(programOf);
-  const found = await resolvable(sandbox, programs.filter((program) => !program.includes('/') && program !== ''));
+  const found = await resolvable(
+    sandbox,
+    programs.filter((program) => !program.includes('/') && program !== ''),
+  );
   const files = new Set(await git.listFiles(tree));
   return commands.map((name, index): Finding => {
     const program = programs[index] ?? '';
     const isFile = files.has(program.replace(/^\.\//, ''));
     const confirmed = program.startsWith('/') ? false : program.includes('/') ? isFile : found.has(program);
-    const evidence = confirmed ? `${program} resolves in the sandbox` : `${program || 'nothing'} does not resolve in the sandbox`;
+    const evidence = confirmed
+      ? `${program} resolves in the sandbox`
+      : `${program || 'nothing'} does not resolve in the sandbox`;
     return { kind: 'command', name, confirmed, evidence };
   });
 }
 
 /** The first word that is no assignment. */
 function programOf(command: string): string {
-  return command.trim().split(/\s+/).find((word) => !/^[A-Za-z_]\w*=/.test(word)) ?? '';
+  return (
+    command
+      .trim()
+      .split(/\s+/)
+      .find((word) => !/^[A-Za-z_]\w*=/.test(word)) ?? ''
+  );
 }
 
 async function resolvable(sandbox: Sandbox, programs: readonly string[]): Promise<Set<string>> {

@@ -83,7 +83,12 @@ export class Preflight {
     const session = await store.sessions.get(sessionId);
     const { task } = session;
     const probePush = () => this.#probePush(session, signal);
-    const findings = await probe(contractOf(session), { git: git.open(sessionId), tree: baseOf(session).tree, sandbox, probePush });
+    const findings = await probe(contractOf(session), {
+      git: git.open(sessionId),
+      tree: baseOf(session).tree,
+      sandbox,
+      probePush,
+    });
     const given = { ...task.inputs, ...inputs };
     const contract = assess(contractOf(session), { findings, inputs: given, answers, onMissing: task.onMissing });
     await store.sessions.setContract(sessionId, contract);
@@ -98,7 +103,10 @@ export class Preflight {
     return snapshots.freeze(await this.#snapshot(session, info));
   }
 
-  async #snapshot(session: SessionRecord, { inputs, answers, at }: Supplied & { readonly at: number }): Promise<Snapshot> {
+  async #snapshot(
+    session: SessionRecord,
+    { inputs, answers, at }: Supplied & { readonly at: number },
+  ): Promise<Snapshot> {
     const { git, sandbox } = this.#parts;
     const { id, task } = session;
     const base = baseOf(session);
@@ -136,6 +144,7 @@ export class Preflight {
       acceptance,
       delivery: task.delivery,
       branch: task.branch,
+      author: task.author,
       versions: { holdfast: holdfastVersion, pi: piVersion },
       createdAt: at,
     };

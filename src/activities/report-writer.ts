@@ -25,7 +25,12 @@ export interface Report {
   readonly assumptions: readonly string[];
   readonly changes: readonly Change[];
   readonly checks: readonly Check[];
-  readonly usage: { readonly turns: number; readonly tokens: number; readonly costUsd: number; readonly wallMs: number };
+  readonly usage: {
+    readonly turns: number;
+    readonly tokens: number;
+    readonly costUsd: number;
+    readonly wallMs: number;
+  };
 }
 
 /** Writes what a session leaves behind: report, patch and transcript. Whatever the end was, the work is kept. */
@@ -44,11 +49,17 @@ export class ReportWriter {
   async write(sessionId: string, ended: State<'COMPLETE' | 'FAILED'>, summary: string | null): Promise<void> {
     const session = await this.#store.sessions.get(sessionId);
     const report = await this.#report(session, ended, summary);
-    const put = (name: string, type: string, text: string) => this.#store.artifacts.put(sessionId, name, type, text, Date.now());
-    if (session.base !== null && report.tree !== null) await this.#commits.keepPatch(sessionId, session.base.tree, report.tree);
+    const put = (name: string, type: string, text: string) =>
+      this.#store.artifacts.put(sessionId, name, type, text, Date.now());
+    if (session.base !== null && report.tree !== null)
+      await this.#commits.keepPatch(sessionId, session.base.tree, report.tree);
     else await put('diff.patch', 'text/x-diff', '');
     const transcript = await this.#store.journal.transcript(sessionId);
-    await put('transcript.jsonl', 'application/jsonl', transcript.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+    await put(
+      'transcript.jsonl',
+      'application/jsonl',
+      transcript.map((entry) => `${JSON.stringify(entry)}\n`).join(''),
+    );
     await put('report.json', 'application/json', JSON.stringify(report, null, 2));
     await put('report.md', 'text/markdown', toMarkdown(report));
   }
@@ -94,7 +105,9 @@ export function toMarkdown(report: Report): string {
   const { usage } = report;
   return [
     `# ${report.outcome === 'COMPLETE' ? 'Done' : 'Failed'}: ${report.goal || report.sessionId}`,
-    ...(report.failure === null ? [] : [`**${report.failure.code}**: ${report.failure.message}\n\n${report.failure.remedy}`]),
+    ...(report.failure === null
+      ? []
+      : [`**${report.failure.code}**: ${report.failure.message}\n\n${report.failure.remedy}`]),
     ...(report.outcome === 'COMPLETE' && !report.verified ? ['**NOT VERIFIED: no acceptance command was run.**'] : []),
     table([
       ['Session', report.sessionId],
@@ -102,19 +115,32 @@ export function toMarkdown(report: Report): string {
       ['Base commit', report.base],
       ['Branch', report.branch],
       ['Commit', report.commit],
-      ['Usage', `${usage.turns} turns, ${usage.tokens} tokens, ${usage.costUsd.toFixed(4)} USD, ${Math.round(usage.wallMs / 1000)} s`],
+      [
+        'Usage',
+        `${usage.turns} turns, ${usage.tokens} tokens, ${usage.costUsd.toFixed(4)} USD, ${Math.round(usage.wallMs / 1000)} s`,
+      ],
     ]),
     ...section('What was done', report.summary === null ? [] : [report.summary]),
-    ...section('Plan', report.plan.map(({ title, status }) => `- [${status === 'done' ? 'x' : ' '}] ${title}`)),
-    ...section('Changes', report.changes.map((change) => `- ${change.status} \`${change.path}\` +${change.additions} −${change.deletions}`)),
+    ...section(
+      'Plan',
+      report.plan.map(({ title, status }) => `- [${status === 'done' ? 'x' : ' '}] ${title}`),
+    ),
+    ...section(
+      'Changes',
+      report.changes.map((change) => `- ${change.status} \`${change.path}\` +${change.additions} −${change.deletions}`),
+    ),
     ...section('Checks', report.checks.map(describeCheck)),
-    ...section('Assumptions', report.assumptions.map((text) => `- ${text}`)),
+    ...section(
+      'Assumptions',
+      report.assumptions.map((text) => `- ${text}`),
+    ),
     '',
   ].join('\n\n');
 }
 
 function describeCheck({ command, verdict, baseline, after }: Check): string {
-  const exit = (run: Check['after']) => (run === null ? 'not run' : run.reason === 'exit' ? `exit ${run.exitCode}` : run.reason);
+  const exit = (run: Check['after']) =>
+    run === null ? 'not run' : run.reason === 'exit' ? `exit ${run.exitCode}` : run.reason;
   return `- **${verdict}** \`${command}\` (before: ${exit(baseline)}, after: ${exit(after)}; log ${after?.log ?? 'none'})`;
 }
 

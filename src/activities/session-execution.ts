@@ -51,7 +51,10 @@ export class SessionExecution {
   }
 
   /** Judges a result by the acceptance commands of the snapshot. */
-  async verify(input: { sessionId: string; tree: string; iteration: number }, signal: AbortSignal): Promise<VerificationOutcome> {
+  async verify(
+    input: { sessionId: string; tree: string; iteration: number },
+    signal: AbortSignal,
+  ): Promise<VerificationOutcome> {
     const { sessionId, tree, iteration } = input;
     const { sources, store, verifier } = this.#parts;
     const { snapshot } = await this.#load(sessionId);
@@ -63,7 +66,10 @@ export class SessionExecution {
   }
 
   /** Commits the result and brings it where the task wants it. */
-  async deliver(input: { sessionId: string; tree: string; verified: boolean }, signal: AbortSignal): Promise<Delivered> {
+  async deliver(
+    input: { sessionId: string; tree: string; verified: boolean },
+    signal: AbortSignal,
+  ): Promise<Delivered> {
     const { sessionId, tree, verified } = input;
     const { commits, sources } = this.#parts;
     const { snapshot, frozen } = await this.#load(sessionId);

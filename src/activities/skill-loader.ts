@@ -12,12 +12,19 @@ const MAX_BYTES = 256 * 1024;
  * Reads the skill of a task: given inline, by path in the repository (`SKILL.md` of a directory), or by name from the server's folder.
  * @throws HoldfastError INVALID_SKILL when it is not there or faulty.
  */
-export async function loadSkill(source: SkillSource | null, git: SessionGit, tree: string, skillsDir: string): Promise<Skill | null> {
+export async function loadSkill(
+  source: SkillSource | null,
+  git: SessionGit,
+  tree: string,
+  skillsDir: string,
+): Promise<Skill | null> {
   if (source === null) return null;
   if (source.kind === 'inline') return parseSkill(source.text);
-  const text = source.kind === 'path' ? await fromRepository(source.path, git, tree) : await fromServer(source.name, skillsDir);
+  const text =
+    source.kind === 'path' ? await fromRepository(source.path, git, tree) : await fromServer(source.name, skillsDir);
   if (text === null) {
-    const place = source.kind === 'path' ? `in the repository at ${source.path}` : `on the server by the name ${source.name}`;
+    const place =
+      source.kind === 'path' ? `in the repository at ${source.path}` : `on the server by the name ${source.name}`;
     throw new HoldfastError('INVALID_SKILL', `There is no skill ${place}.`);
   }
   return parseSkill(text);

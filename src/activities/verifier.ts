@@ -28,7 +28,12 @@ export class Verifier {
   readonly #sandbox: Sandbox;
   readonly #timeoutMs: number;
 
-  constructor(deps: { readonly store: Store; readonly git: GitManager; readonly sandbox: Sandbox; readonly timeoutMs: number }) {
+  constructor(deps: {
+    readonly store: Store;
+    readonly git: GitManager;
+    readonly sandbox: Sandbox;
+    readonly timeoutMs: number;
+  }) {
     this.#store = deps.store;
     this.#git = deps.git;
     this.#sandbox = deps.sandbox;
@@ -46,10 +51,25 @@ export class Verifier {
       const baseline = baselines[index] ?? null;
       const after = afters[index] ?? null;
       const red = after !== null && !isGreen(after);
-      const again = red ? await this.#runAll(sessionId, 'check-result', tree, [command], `checks/round-${round}-again-${index + 1}`, context) : [];
+      const again = red
+        ? await this.#runAll(
+            sessionId,
+            'check-result',
+            tree,
+            [command],
+            `checks/round-${round}-again-${index + 1}`,
+            context,
+          )
+        : [];
       checks.push({ command, baseline, after, verdict: judge(baseline, after, again[0] ?? null) });
     }
-    await this.#store.artifacts.put(sessionId, 'checks.json', 'application/json', JSON.stringify(checks, null, 2), Date.now());
+    await this.#store.artifacts.put(
+      sessionId,
+      'checks.json',
+      'application/json',
+      JSON.stringify(checks, null, 2),
+      Date.now(),
+    );
     return { accepted: isAccepted(checks), verified: true, checks };
   }
 
@@ -81,9 +101,20 @@ export class Verifier {
     for (const [index, command] of commands.entries()) {
       signal.throwIfAborted();
       const options = { signal, limits: { wallMs: this.#timeoutMs, outputBytes: MAX_LOG_BYTES }, env: { CI: 'true' } };
-      const run = await runInSandbox(this.#sandbox, ['/bin/bash', '-c', `exec 2>&1; ${command}`], workTree.spec, options);
+      const run = await runInSandbox(
+        this.#sandbox,
+        ['/bin/bash', '-c', `exec 2>&1; ${command}`],
+        workTree.spec,
+        options,
+      );
       signal.throwIfAborted();
-      const log = await this.#store.artifacts.put(sessionId, `${logs}-${index + 1}.log`, 'text/plain', run.stdout, Date.now());
+      const log = await this.#store.artifacts.put(
+        sessionId,
+        `${logs}-${index + 1}.log`,
+        'text/plain',
+        run.stdout,
+        Date.now(),
+      );
       const { exitCode, reason, wallMs } = run;
       runs.push({ command, exitCode, reason, wallMs: Math.round(wallMs), log: log.blob, tail: tailOf(run.stdout) });
     }

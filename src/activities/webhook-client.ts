@@ -20,7 +20,9 @@ export class WebhookClient {
   constructor(store: Store, options: WebhookOptions) {
     this.#store = store;
     this.#timeoutMs = options.timeoutMs;
-    this.#agent = new Agent({ connect: guardedConnector({ allowPrivate: options.allowPrivate, timeoutMs: options.timeoutMs }) });
+    this.#agent = new Agent({
+      connect: guardedConnector({ allowPrivate: options.allowPrivate, timeoutMs: options.timeoutMs }),
+    });
   }
 
   /**
@@ -34,7 +36,11 @@ export class WebhookClient {
     const outcome = await this.#post(delivery.url, signedHeaders(eventId, delivery.body, secret ?? ''), delivery.body);
     const delivered = outcome.status !== null && outcome.status >= 200 && outcome.status < 300;
     const error = delivered ? null : (outcome.error ?? `answered ${outcome.status}`);
-    await this.#store.deliveries.attempted(eventId, { state: delivered ? 'delivered' : 'pending', status: outcome.status, error }, Date.now());
+    await this.#store.deliveries.attempted(
+      eventId,
+      { state: delivered ? 'delivered' : 'pending', status: outcome.status, error },
+      Date.now(),
+    );
     if (delivered) return;
     const facts = outcome.retryAfterMs === null ? {} : { retryAfterMs: outcome.retryAfterMs };
     throw new HoldfastError('WEBHOOK_FAILED', `The webhook ${eventId} was not taken: ${error}`, facts);

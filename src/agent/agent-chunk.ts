@@ -50,7 +50,11 @@ export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
   const stop = new StopSignal();
   const noInteraction = new NoInteractionExtension(stop, () => nudgesIn(sessionManager));
   const persistence = new PersistenceExtension(job.recording);
-  const over = (): ChunkEnd => ({ standing: standingOf(sessionManager), turns: persistence.usage.turns, tree: persistence.tree });
+  const over = (): ChunkEnd => ({
+    standing: standingOf(sessionManager),
+    turns: persistence.usage.turns,
+    tree: persistence.tree,
+  });
   const told = instructions.feedback === null || wasTold(sessionManager, instructions.feedback);
   if (told && hasEnded(standingOf(sessionManager))) return over();
   const reply = recordedReply(resumption.tail);
@@ -110,7 +114,9 @@ function endAtBorders(session: AgentSession, job: ChunkJob, stop: StopSignal, pe
 }
 
 function endsRun(results: readonly { readonly toolName: string; readonly isError: boolean }[]): boolean {
-  return results.some(({ toolName, isError }) => !isError && (toolName === 'submit_result' || toolName === 'report_blocked'));
+  return results.some(
+    ({ toolName, isError }) => !isError && (toolName === 'submit_result' || toolName === 'report_blocked'),
+  );
 }
 
 function assertWithin({ limits }: ChunkJob, persistence: PersistenceExtension): void {

@@ -62,7 +62,11 @@ export async function openAgentSession(parts: AgentSessionParts): Promise<AgentS
     skillsOverride: () => ({ skills: [], diagnostics: [] }),
   });
   await resourceLoader.reload();
-  const modelRuntime = await ModelRuntime.create({ credentials: new InMemoryCredentialStore(), modelsPath: null, refreshOnCreate: false });
+  const modelRuntime = await ModelRuntime.create({
+    credentials: new InMemoryCredentialStore(),
+    modelsPath: null,
+    refreshOnCreate: false,
+  });
   modelRuntime.registerNativeProvider(access.provider);
   const { session } = await createAgentSession({
     cwd,
@@ -82,7 +86,12 @@ export async function openAgentSession(parts: AgentSessionParts): Promise<AgentS
   return session;
 }
 
-function assertComplete(session: AgentSession, tools: readonly string[], guard: NoInteractionExtension, errors: number): void {
+function assertComplete(
+  session: AgentSession,
+  tools: readonly string[],
+  guard: NoInteractionExtension,
+  errors: number,
+): void {
   const active = session.getActiveToolNames();
   const missing = tools.filter((name) => !active.includes(name));
   const extra = active.filter((name) => !tools.includes(name));

@@ -9,6 +9,9 @@ const kin = [
 
 /** True for the name of a tool by which a model tries to reach a person, whether such a tool is there or not. */
 export function isInteraction(toolName: string): boolean {
-  const name = toolName.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replace(/[^A-Za-z0-9]+/g, '_').toLowerCase();
+  const name = toolName
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replace(/[^A-Za-z0-9]+/g, '_')
+    .toLowerCase();
   return kin.some((pattern) => pattern.test(name));
 }

@@ -38,19 +38,27 @@ export class NoInteractionExtension {
         this.loaded = true;
         pi.on('input', (event) => {
           if (event.source !== 'extension') return undefined;
-          this.#attempted('a message was put into the user\'s mouth');
+          this.#attempted("a message was put into the user's mouth");
           return { action: 'handled' };
         });
         pi.on('ui_prompt_start', (event) => this.#attempted(`a prompt of the kind ${event.kind}`));
         pi.on('tool_call', (event) => {
           if (isInteraction(event.toolName)) this.#attempted(`the tool ${event.toolName}`);
           const { reason } = this.#stop;
-          return reason === null ? undefined : { block: true, reason: `[holdfast] The run has been stopped: ${reason.code}` };
+          return reason === null
+            ? undefined
+            : { block: true, reason: `[holdfast] The run has been stopped: ${reason.code}` };
         });
         pi.on('turn_end', (event) => {
-          if (event.outcome !== 'completed' || event.toolResults.length > 0 || this.#stop.reason !== null) return undefined;
+          if (event.outcome !== 'completed' || event.toolResults.length > 0 || this.#stop.reason !== null)
+            return undefined;
           if (this.#nudgesSoFar() >= MAX_NUDGES) {
-            this.#stop.stop(new HoldfastError('NO_RESULT', `The agent ended ${MAX_NUDGES + 1} times without a result; its last words: ${lastWords(event.message)}`));
+            this.#stop.stop(
+              new HoldfastError(
+                'NO_RESULT',
+                `The agent ended ${MAX_NUDGES + 1} times without a result; its last words: ${lastWords(event.message)}`,
+              ),
+            );
             return undefined;
           }
           const entry = { type: 'custom_message' as const, customType: NUDGE_TYPE, display: false, content: nudge };

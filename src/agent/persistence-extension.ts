@@ -71,7 +71,8 @@ export class PersistenceExtension {
       if (event.type === 'tool_execution_start' && changesFiles(event.toolName)) this.#recording.beforeEffect();
       if (event.type !== 'message_end') return;
       const { message } = event;
-      if (message.role === 'assistant' && isGood(message)) await this.#guarded(() => this.#onReply(entriesOf(sessionManager)));
+      if (message.role === 'assistant' && isGood(message))
+        await this.#guarded(() => this.#onReply(entriesOf(sessionManager)));
       if (message.role === 'toolResult') await this.#guarded(() => this.#append(entriesOf(sessionManager)));
     });
     const finish = agent.finishTurn;
@@ -96,7 +97,11 @@ export class PersistenceExtension {
     await this.#append(entries);
   }
 
-  async #onTurn(message: AssistantMessage, results: readonly ToolResultMessage[], entries: readonly Entry[]): Promise<void> {
+  async #onTurn(
+    message: AssistantMessage,
+    results: readonly ToolResultMessage[],
+    entries: readonly Entry[],
+  ): Promise<void> {
     await this.#append(entries); // A nudge of the turn's end belongs to the turn.
     const now = performance.now();
     this.#usage = addUsage(this.#usage, { ...usageOf(message), turns: 1, wallMs: Math.round(now - this.#turnStarted) });

@@ -20,7 +20,8 @@ export function entriesOf(manager: SessionManager): Entry[] {
 export function recordedReply(tail: readonly Entry[]): AssistantMessage | null {
   for (const entry of tail) {
     const message = entry['message'] as AssistantMessage | undefined;
-    if (entry['type'] === 'message' && message?.role === 'assistant' && isGood(message)) return structuredClone(message);
+    if (entry['type'] === 'message' && message?.role === 'assistant' && isGood(message))
+      return structuredClone(message);
   }
   return null;
 }
@@ -41,7 +42,10 @@ export type Standing =
 
 /** What the last messages say. */
 export function standingOf(manager: SessionManager): Standing {
-  const messages = manager.buildSessionProjection().entries.flatMap((entry) => entry.messages).filter(({ role }) => role !== 'system');
+  const messages = manager
+    .buildSessionProjection()
+    .entries.flatMap((entry) => entry.messages)
+    .filter(({ role }) => role !== 'system');
   const last = messages.at(-1);
   if (last === undefined) return { kind: 'empty' };
   if (last.role === 'assistant') return { kind: 'ended' };
@@ -73,6 +77,8 @@ export function wasTold(manager: SessionManager, text: string): boolean {
   return manager.getBranch().some((entry) => {
     if (entry.type !== 'message' || entry.message.role !== 'user') return false;
     const { content } = entry.message;
-    return typeof content === 'string' ? content === text : content.some((part) => part.type === 'text' && part.text === text);
+    return typeof content === 'string'
+      ? content === text
+      : content.some((part) => part.type === 'text' && part.text === text);
   });
 }

@@ -28,17 +28,37 @@ export function createApp(deps: AppDeps): OpenAPIHono {
   app.use(requestId());
   app.use(secureHeaders());
   app.use(authenticate(apiKeys));
-  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: () => { throw new HoldfastError('BODY_TOO_LARGE', 'The body is larger than 1 MB.'); } }));
+  app.use(
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: () => {
+        throw new HoldfastError('BODY_TOO_LARGE', 'The body is larger than 1 MB.');
+      },
+    }),
+  );
   app.use(jsonOnly);
   app.get('/healthz', (c) => c.json({ success: true, data: { status: 'ok', version, sandbox } }));
   app.get('/readyz', async (c) => {
-    const checks = { temporal: await sessions.isReachable(), records: await store.sessions.live().then(() => true, () => false) };
+    const checks = {
+      temporal: await sessions.isReachable(),
+      records: await store.sessions.live().then(
+        () => true,
+        () => false,
+      ),
+    };
     const ready = checks.temporal && checks.records;
     return c.json({ success: ready, data: { ...checks } }, ready ? 200 : 503);
   });
   app.route('/api/sessions', sessionRoutes(deps));
   app.route('/api/sessions', documentRoutes(store));
-  app.doc31('/openapi.json', { openapi: '3.1.0', info: { title: 'Holdfast', version, description: 'Asks everything before it starts; then finishes, whatever crashes.' } });
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: {
+      title: 'Holdfast',
+      version,
+      description: 'Asks everything before it starts; then finishes, whatever crashes.',
+    },
+  });
   return app;
 }
 
@@ -52,7 +72,8 @@ const jsonOnly: Parameters<OpenAPIHono['use']>[1] = async (c, next) => {
     c.req.bodyCache = {};
     return next();
   }
-  if (!/^application\/([\w.+-]+\+)?json\b/i.test(type)) throw new HoldfastError('UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json.');
+  if (!/^application\/([\w.+-]+\+)?json\b/i.test(type))
+    throw new HoldfastError('UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json.');
   try {
     JSON.parse(text);
   } catch (error) {

@@ -20,8 +20,10 @@ export function authenticate(keys: () => readonly string[]): MiddlewareHandler {
     const host = c.req.header('host') ?? '';
     if (!isLoopbackHost(host)) throw new HoldfastError('FORBIDDEN_ORIGIN', `The host ${host} is not a loopback name.`);
     const origin = c.req.header('origin');
-    if (origin !== undefined && origin !== `http://${host}`) throw new HoldfastError('FORBIDDEN_ORIGIN', `The origin ${origin} is not this server.`);
-    if (c.req.header('sec-fetch-site') === 'cross-site') throw new HoldfastError('FORBIDDEN_ORIGIN', 'The call comes from another site.');
+    if (origin !== undefined && origin !== `http://${host}`)
+      throw new HoldfastError('FORBIDDEN_ORIGIN', `The origin ${origin} is not this server.`);
+    if (c.req.header('sec-fetch-site') === 'cross-site')
+      throw new HoldfastError('FORBIDDEN_ORIGIN', 'The call comes from another site.');
     return next();
   };
 }

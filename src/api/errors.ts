@@ -25,7 +25,10 @@ export function handleErrors(app: OpenAPIHono, log: ErrorLog): void {
   app.onError((error, c) => {
     if (error instanceof HoldfastError) return failed(c, error);
     if (error instanceof HTTPException) return failed(c, ofStatus(error.status, error.message));
-    log.error({ error: error.stack ?? String(error), requestId: c.get('requestId' as never), path: c.req.path }, 'request failed');
+    log.error(
+      { error: error.stack ?? String(error), requestId: c.get('requestId' as never), path: c.req.path },
+      'request failed',
+    );
     return failed(c, new HoldfastError('INTERNAL', 'The server failed; the log has the details.'));
   });
 }
@@ -39,9 +42,13 @@ export function refuseInvalid(result: { readonly success: boolean; readonly erro
 /** An INVALID_REQUEST that names all faults. */
 export function invalid(faults: readonly Fault[]): HoldfastError {
   const lines = faults.map(({ path, message }) => `${path || 'body'}: ${message}`);
-  return new HoldfastError('INVALID_REQUEST', `The request has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}: ${lines.join('; ')}`, {
-    details: { faults },
-  });
+  return new HoldfastError(
+    'INVALID_REQUEST',
+    `The request has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}: ${lines.join('; ')}`,
+    {
+      details: { faults },
+    },
+  );
 }
 
 function faultsOf(error: ZodError): Fault[] {

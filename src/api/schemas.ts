@@ -6,7 +6,12 @@ import { phases, stages } from '../domain/session.ts';
 
 const short = z.string().trim().min(1).max(255);
 const text = z.string().trim().min(1).max(200_000);
-const requestId = z.string().min(1).max(200).optional().openapi({ description: 'A repeated one changes nothing and answers the present view.' });
+const requestId = z
+  .string()
+  .min(1)
+  .max(200)
+  .optional()
+  .openapi({ description: 'A repeated one changes nothing and answers the present view.' });
 const values = z.record(z.string(), z.string().max(16_384));
 
 const Limits = z
@@ -27,7 +32,10 @@ export const CreateSession = z
   .strictObject({
     taskId: short.optional().openapi({ description: "The caller's own id, echoed as task_id." }),
     userPrompt: text.openapi({ example: 'Make the failing test pass.' }),
-    skillText: z.string().max(256 * 1024).optional(),
+    skillText: z
+      .string()
+      .max(256 * 1024)
+      .optional(),
     skill: z.union([z.strictObject({ path: short }), z.strictObject({ name: short })]).optional(),
     source: z
       .strictObject({
@@ -39,17 +47,28 @@ export const CreateSession = z
         lfs: later,
       })
       .optional(),
-    workingDir: z.string().min(1).max(4096).optional().openapi({ description: 'A local directory, instead of a repository.' }),
+    workingDir: z
+      .string()
+      .min(1)
+      .max(4096)
+      .optional()
+      .openapi({ description: 'A local directory, instead of a repository.' }),
     inputs: values.optional(),
     auto: z.boolean().default(false),
     onMissing: z.enum(['ask', 'assume', 'fail']).default('ask'),
     delivery: z
-      .enum(['branch', 'directory', 'patch'], { error: 'must be branch, directory or patch; pull_request is not available in this version' })
+      .enum(['branch', 'directory', 'patch'], {
+        error: 'must be branch, directory or patch; pull_request is not available in this version',
+      })
       .optional(),
     branch: z
       .string()
       .regex(/^(?!-)(?!.*\.\.)(?!.*\/\/)[A-Za-z0-9._/-]{1,200}(?<![./])$/, 'must be a branch name')
       .optional(),
+    author: z
+      .strictObject({ name: short, email: z.email() })
+      .optional()
+      .openapi({ description: 'Who the commit is by; default Holdfast.' }),
     model: z
       .strictObject({
         provider: z.enum(modelProviders),
@@ -61,7 +80,9 @@ export const CreateSession = z
       .partial()
       .optional(),
     limits: Limits.optional(),
-    testStrategy: z.enum(['full', 'skip'], { error: 'must be full or skip; incremental is not available in this version' }).default('full'),
+    testStrategy: z
+      .enum(['full', 'skip'], { error: 'must be full or skip; incremental is not available in this version' })
+      .default('full'),
     acceptance: z.array(z.string().trim().min(1).max(2000)).max(20).default([]),
     webhook: z
       .strictObject({
@@ -73,19 +94,31 @@ export const CreateSession = z
       })
       .optional(),
     labels: z.array(short).max(50).default([]),
-    preflightTimeoutMs: z.int().min(1000).max(90 * 24 * 3_600_000).optional(),
+    preflightTimeoutMs: z
+      .int()
+      .min(1000)
+      .max(90 * 24 * 3_600_000)
+      .optional(),
   })
   .openapi('CreateSession');
 export type CreateSession = z.infer<typeof CreateSession>;
 
-export const PreflightBody = z.strictObject({ inputs: values, answers: values, requestId }).partial().openapi('Preflight');
+export const PreflightBody = z
+  .strictObject({ inputs: values, answers: values, requestId })
+  .partial()
+  .openapi('Preflight');
 export const ExecuteBody = z.strictObject({ requestId }).partial().openapi('Execute');
-export const ReasonBody = z.strictObject({ requestId, reason: z.string().max(1000) }).partial().openapi('Reason');
+export const ReasonBody = z
+  .strictObject({ requestId, reason: z.string().max(1000) })
+  .partial()
+  .openapi('Reason');
 export const ResumeBody = z
   .strictObject({
     requestId,
     limits: Limits,
-    credentials: z.strictObject({ modelApiKey: z.string().min(1), gitToken: z.string().min(1), gitUsername: short }).partial(),
+    credentials: z
+      .strictObject({ modelApiKey: z.string().min(1), gitToken: z.string().min(1), gitUsername: short })
+      .partial(),
   })
   .partial()
   .openapi('Resume');
@@ -100,7 +133,10 @@ const number = (min: number, max: number) =>
     .openapi({ type: 'integer', minimum: min, maximum: max });
 
 export const PreflightQuery = z.strictObject({ waitMs: number(0, 120_000).optional() });
-export const EventsQuery = z.strictObject({ afterSeq: number(0, Number.MAX_SAFE_INTEGER).optional(), limit: number(1, 1000).optional() });
+export const EventsQuery = z.strictObject({
+  afterSeq: number(0, Number.MAX_SAFE_INTEGER).optional(),
+  limit: number(1, 1000).optional(),
+});
 export const ListQuery = z.strictObject({
   state: z.enum(phases).optional(),
   stage: z.enum(stages).optional(),
@@ -152,7 +188,12 @@ export const Executed = z
   .object({
     message: z.string(),
     sessionId: z.string(),
-    snapshot: z.object({ digest: z.string(), createdAt: z.int(), filesFrozen: z.int(), toolsWhitelisted: z.array(z.string()) }),
+    snapshot: z.object({
+      digest: z.string(),
+      createdAt: z.int(),
+      filesFrozen: z.int(),
+      toolsWhitelisted: z.array(z.string()),
+    }),
   })
   .openapi('Executed');
 
@@ -175,11 +216,21 @@ export const SessionAnswer = z
     snapshot: z.object({ digest: z.string() }).loose().optional(),
     pause: Reason.optional(),
     failure: Reason.optional(),
-    result: z.object({ kind: z.string(), branch: z.string().nullable(), commit: z.string(), tree: z.string(), verified: z.boolean() }).optional(),
+    result: z
+      .object({
+        kind: z.string(),
+        branch: z.string().nullable(),
+        commit: z.string(),
+        tree: z.string(),
+        verified: z.boolean(),
+      })
+      .optional(),
   })
   .openapi('Session');
 
-export const SessionList = z.object({ items: z.array(SessionAnswer), nextCursor: z.string().nullable() }).openapi('SessionList');
+export const SessionList = z
+  .object({ items: z.array(SessionAnswer), nextCursor: z.string().nullable() })
+  .openapi('SessionList');
 export const EventList = z
   .object({
     items: z.array(
@@ -199,5 +250,9 @@ export const EventList = z
 export const ContractAnswer = Contract.openapi('Contract');
 export const Anything = z.record(z.string(), z.unknown());
 export const ArtifactList = z
-  .object({ items: z.array(z.object({ name: z.string(), blob: z.string(), mediaType: z.string(), size: z.int(), createdAt: z.int() })) })
+  .object({
+    items: z.array(
+      z.object({ name: z.string(), blob: z.string(), mediaType: z.string(), size: z.int(), createdAt: z.int() }),
+    ),
+  })
   .openapi('ArtifactList');

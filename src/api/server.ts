@@ -28,12 +28,21 @@ try {
 /** The API process: makes everything, listens, and starts what an API that died had not started. */
 async function main(config: Config): Promise<void> {
   const logger = createLogger({ name: 'api', level: config.logLevel });
-  const apiKeys = (): string[] => (config.apiKeys.reveal() ?? '').split(',').map((key) => key.trim()).filter(Boolean);
+  const apiKeys = (): string[] =>
+    (config.apiKeys.reveal() ?? '')
+      .split(',')
+      .map((key) => key.trim())
+      .filter(Boolean);
   assertMayListen(config.host, apiKeys());
   const store = openStore({ directory: config.sessionsDir, masterKey: config.masterKey.reveal() });
   const client = createClient(temporalOptions(config.temporal.address ?? `127.0.0.1:${config.temporal.port}`));
   const { patience, maxHistoryEvents, webhook, limits, model, preflightTimeoutMs, allowedRoots, workingDir } = config;
-  const defaults = { taskQueue: config.temporal.taskQueue, patience, webhook: { retries: webhook.retries, backoffMs: webhook.backoffMs }, maxHistoryEvents };
+  const defaults = {
+    taskQueue: config.temporal.taskQueue,
+    patience,
+    webhook: { retries: webhook.retries, backoffMs: webhook.backoffMs },
+    maxHistoryEvents,
+  };
   const sessions = new SessionManager({ client, store, defaults });
   const app = createApp({
     store,

@@ -4,8 +4,14 @@ import type { Store } from '../store/store.ts';
 import { refuseInvalid } from './errors.ts';
 import * as schemas from './schemas.ts';
 
-const json = <T extends z.ZodType>(schema: T) => ({ content: { 'application/json': { schema: schemas.answer(schema) } }, description: 'The document' });
-const fails = { content: { 'application/json': { schema: schemas.ErrorAnswer } }, description: 'What is wrong, and what to do about it' };
+const json = <T extends z.ZodType>(schema: T) => ({
+  content: { 'application/json': { schema: schemas.answer(schema) } },
+  description: 'The document',
+});
+const fails = {
+  content: { 'application/json': { schema: schemas.ErrorAnswer } },
+  description: 'What is wrong, and what to do about it',
+};
 const ok = <T>(data: T) => ({ success: true as const, data });
 
 /** The routes below `/api/sessions/{id}` that show what a session has produced. */
@@ -76,9 +82,19 @@ function addTexts(app: OpenAPIHono, store: Store): void {
     const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
     return c.body(text, 200, { 'content-type': 'application/jsonl; charset=utf-8' });
   });
-  for (const [path, description] of [['diff', 'The change as a patch for git apply'], ['report', 'The report; Markdown with Accept: text/markdown'], ['transcript', 'The transcript as a pi session file']] as const) {
+  for (const [path, description] of [
+    ['diff', 'The change as a patch for git apply'],
+    ['report', 'The report; Markdown with Accept: text/markdown'],
+    ['transcript', 'The transcript as a pi session file'],
+  ] as const) {
     const responses = { 200: { description }, default: fails };
-    app.openAPIRegistry.registerPath({ method: 'get', path: `/{id}/${path}`, summary: description, request: { params: schemas.SessionPath }, responses });
+    app.openAPIRegistry.registerPath({
+      method: 'get',
+      path: `/{id}/${path}`,
+      summary: description,
+      request: { params: schemas.SessionPath },
+      responses,
+    });
   }
 }
 
@@ -91,12 +107,22 @@ function addArtifacts(app: OpenAPIHono, store: Store): void {
   app.get('/:id/artifacts/:name{.+}', async (c) => {
     const { artifact: found, bytes } = await artifact(store, c.req.param('id'), c.req.param('name'));
     const digest = Buffer.from(found.blob.slice('sha256:'.length), 'hex').toString('base64');
-    const headers = { 'content-type': found.mediaType, digest: `sha-256=${digest}`, 'content-disposition': 'attachment' };
+    const headers = {
+      'content-type': found.mediaType,
+      digest: `sha-256=${digest}`,
+      'content-disposition': 'attachment',
+    };
     return c.body(new Uint8Array(bytes), 200, headers);
   });
   const request = { params: schemas.ArtifactPath };
   const responses = { 200: { description: 'Its bytes, with their SHA-256 as Digest' }, default: fails };
-  app.openAPIRegistry.registerPath({ method: 'get', path: '/{id}/artifacts/{name}', summary: 'One artifact', request, responses });
+  app.openAPIRegistry.registerPath({
+    method: 'get',
+    path: '/{id}/artifacts/{name}',
+    summary: 'One artifact',
+    request,
+    responses,
+  });
 }
 
 async function artifact(store: Store, id: string, name: string) {

@@ -2,7 +2,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { HoldfastError } from '../domain/failure.ts';
 import type { ModelSpec } from '../domain/model-spec.ts';
 import { workBranchOf, type Limits } from '../domain/session.ts';
-import type { SkillSource, Source, Task, SecretName } from '../domain/task.ts';
+import { defaultAuthor, type SecretName, type SkillSource, type Source, type Task } from '../domain/task.ts';
 import { parseSkill } from '../skill/parse-skill.ts';
 import { invalid, type Fault } from './errors.ts';
 import type { CreateSession } from './schemas.ts';
@@ -19,7 +19,10 @@ export interface IntakeChecks {
   /** @throws HoldfastError INVALID_REPOSITORY_URL, PATH_NOT_ALLOWED */
   readonly checkSource: (source: Source) => Source;
   /** @throws HoldfastError REPOSITORY_UNREACHABLE, REPOSITORY_AUTH_FAILED, REF_NOT_FOUND */
-  readonly probeSource: (source: Source, credentials: { token: string; username?: string } | undefined) => Promise<void>;
+  readonly probeSource: (
+    source: Source,
+    credentials: { token: string; username?: string } | undefined,
+  ) => Promise<void>;
   /** @throws HoldfastError INVALID_WEBHOOK_URL */
   readonly checkWebhookUrl: (url: string) => void;
 }
@@ -48,21 +51,30 @@ export async function takeIn(body: CreateSession, defaults: TaskDefaults, checks
       if (!(error instanceof HoldfastError)) throw error;
       causes.push(error);
       const nested = error.details?.['faults'] as readonly Fault[] | undefined;
-      faults.push(...(nested?.map((fault) => ({ ...fault, path: [path, fault.path].filter(Boolean).join('.') })) ?? [{ path, message: error.message }]));
+      faults.push(
+        ...(nested?.map((fault) => ({ ...fault, path: [path, fault.path].filter(Boolean).join('.') })) ?? [
+          { path, message: error.message },
+        ]),
+      );
       return undefined;
     }
   };
-  const source = check(body.workingDir === undefined ? 'source.repoUrl' : 'workingDir', () => checks.checkSource(sourceOf(body)));
+  const source = check(body.workingDir === undefined ? 'source.repoUrl' : 'workingDir', () =>
+    checks.checkSource(sourceOf(body)),
+  );
   const { webhook } = body;
   if (webhook !== undefined) check('webhook.url', () => checks.checkWebhookUrl(webhook.url));
   const skill = skillOf(body);
-  if (body.skillText !== undefined && body.skill !== undefined) faults.push({ path: 'skill', message: 'give either skillText or skill' });
+  if (body.skillText !== undefined && body.skill !== undefined)
+    faults.push({ path: 'skill', message: 'give either skillText or skill' });
   if (skill?.kind === 'inline') check('skillText', () => parseSkill(skill.text));
   faults.push(...modelFaults(body, defaults), ...deliveryFaults(body));
-  if (faults.length > 0) throw causes.length === 1 && faults.length === nestedCount(causes) ? causes[0] : invalid(faults);
+  if (faults.length > 0)
+    throw causes.length === 1 && faults.length === nestedCount(causes) ? causes[0] : invalid(faults);
   if (source === undefined) throw new HoldfastError('INTERNAL', 'The source was neither taken nor refused.');
   await checks.probeSource(source, credentialsOf(body));
-  const madeSecret = webhook !== undefined && webhook.secret === undefined ? `whsec_${randomBytes(32).toString('base64')}` : null;
+  const madeSecret =
+    webhook !== undefined && webhook.secret === undefined ? `whsec_${randomBytes(32).toString('base64')}` : null;
   return { id, task: taskOf(id, body, source, skill, defaults), secrets: secretsOf(body, madeSecret), madeSecret };
 }
 
@@ -98,11 +110,15 @@ function skillOf({ skillText, skill }: CreateSession): SkillSource | null {
 function modelFaults({ model }: CreateSession, { model: own }: TaskDefaults): Fault[] {
   if (model === undefined) return [];
   const faults: Fault[] = [];
-  const elsewhere = (model.baseUrl !== undefined && model.baseUrl !== own.baseUrl) || (model.provider ?? own.provider) !== own.provider;
+  const elsewhere =
+    (model.baseUrl !== undefined && model.baseUrl !== own.baseUrl) || (model.provider ?? own.provider) !== own.provider;
   if (model.provider === 'scripted-demo' && own.provider !== 'scripted-demo') {
     faults.push({ path: 'model.provider', message: 'scripted-demo is no model; it runs only in the demo' });
   } else if (elsewhere && model.apiKey === undefined) {
-    faults.push({ path: 'model.apiKey', message: "is needed with another provider or base URL: the server's own key never goes there" });
+    faults.push({
+      path: 'model.apiKey',
+      message: "is needed with another provider or base URL: the server's own key never goes there",
+    });
   }
   if (model.provider !== undefined && model.provider !== own.provider && model.id === undefined) {
     faults.push({ path: 'model.id', message: 'is needed with another provider' });
@@ -111,17 +127,31 @@ function modelFaults({ model }: CreateSession, { model: own }: TaskDefaults): Fa
 }
 
 function deliveryFaults({ delivery, workingDir }: CreateSession): Fault[] {
-  if (delivery === 'directory' && workingDir === undefined) return [{ path: 'delivery', message: 'directory needs workingDir' }];
-  if (delivery === 'branch' && workingDir !== undefined) return [{ path: 'delivery', message: 'branch needs source.repoUrl' }];
+  if (delivery === 'directory' && workingDir === undefined)
+    return [{ path: 'delivery', message: 'directory needs workingDir' }];
+  if (delivery === 'branch' && workingDir !== undefined)
+    return [{ path: 'delivery', message: 'branch needs source.repoUrl' }];
   return [];
 }
 
-function taskOf(id: string, body: CreateSession, source: Source, skill: SkillSource | null, defaults: TaskDefaults): Task {
+function taskOf(
+  id: string,
+  body: CreateSession,
+  source: Source,
+  skill: SkillSource | null,
+  defaults: TaskDefaults,
+): Task {
   const { model: own } = defaults;
   const { apiKey: _apiKey, ...model } = body.model ?? {};
   const sameProvider = model.provider === undefined || model.provider === own.provider;
-  const spec = Object.fromEntries(Object.entries({ ...(sameProvider ? own : { thinkingLevel: 'off' }), ...model }).filter(([, value]) => value !== undefined));
-  const limits = Object.fromEntries(Object.entries({ ...defaults.limits, ...body.limits }).filter(([, value]) => value !== undefined));
+  const spec = Object.fromEntries(
+    Object.entries({ ...(sameProvider ? own : { thinkingLevel: 'off' }), ...model }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  );
+  const limits = Object.fromEntries(
+    Object.entries({ ...defaults.limits, ...body.limits }).filter(([, value]) => value !== undefined),
+  );
   return {
     taskId: body.taskId ?? id,
     userPrompt: body.userPrompt,
@@ -132,6 +162,7 @@ function taskOf(id: string, body: CreateSession, source: Source, skill: SkillSou
     onMissing: body.onMissing,
     delivery: body.delivery ?? (source.kind === 'directory' ? 'directory' : 'branch'),
     branch: body.branch ?? workBranchOf(id),
+    author: body.author ?? defaultAuthor,
     model: spec as Task['model'],
     limits: limits as Task['limits'],
     testStrategy: body.testStrategy,

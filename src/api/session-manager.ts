@@ -8,7 +8,13 @@ import {
   type Client,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { ApplicationFailure, defineSearchAttributeKey, SearchAttributeType, type UpdateDefinition, type SignalDefinition } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  defineSearchAttributeKey,
+  SearchAttributeType,
+  type UpdateDefinition,
+  type SignalDefinition,
+} from '@temporalio/common';
 import { HoldfastError, isFailureCode, type Failure } from '../domain/failure.ts';
 import { workflowIdOf, type SessionView } from '../domain/session.ts';
 import type { SessionRecord } from '../store/sessions.ts';
@@ -191,9 +197,17 @@ const CANCELLED = 1;
 const DEADLINE_EXCEEDED = 4;
 
 function translate(error: unknown): unknown {
-  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure && isFailureCode(error.cause.type)) {
+  if (
+    error instanceof WorkflowUpdateFailedError &&
+    error.cause instanceof ApplicationFailure &&
+    isFailureCode(error.cause.type)
+  ) {
     const [failure] = (error.cause.details ?? []) as [Failure?];
-    return new HoldfastError(error.cause.type, error.cause.message, failure?.details === undefined ? {} : { details: failure.details });
+    return new HoldfastError(
+      error.cause.type,
+      error.cause.message,
+      failure?.details === undefined ? {} : { details: failure.details },
+    );
   }
   if (error instanceof WorkflowNotFoundError) return new HoldfastError('SESSION_CLOSED', 'The session has ended.');
   const cause = error instanceof ServiceError ? error.cause : error;

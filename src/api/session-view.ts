@@ -30,13 +30,28 @@ export function sessionView(session: SessionRecord, usage: Usage): z.infer<typeo
 }
 
 /** What the preflight found, and what to do next. */
-export function preflightView({ contract, state, pause }: SessionRecord, ready: boolean): z.infer<typeof PreflightAnswer> {
+export function preflightView(
+  { contract, state, pause }: SessionRecord,
+  ready: boolean,
+): z.infer<typeof PreflightAnswer> {
   if (state === 'PAUSED' && pause !== null) {
     const message = `The session is paused (${pause.code}): ${pause.message} ${pause.remedy}`;
-    return { canProceed: false, contract, missingInfo: contract === null ? [] : missingInfo(contract), questions: [], message };
+    return {
+      canProceed: false,
+      contract,
+      missingInfo: contract === null ? [] : missingInfo(contract),
+      questions: [],
+      message,
+    };
   }
   if (contract === null || !ready) {
-    return { canProceed: false, contract, missingInfo: [], questions: [], message: 'The contract is still being written; call preflight again.' };
+    return {
+      canProceed: false,
+      contract,
+      missingInfo: [],
+      questions: [],
+      message: 'The contract is still being written; call preflight again.',
+    };
   }
   const missing = missingInfo(contract);
   const proceed = canProceed(contract);

@@ -25,7 +25,10 @@ export interface SessionRouteDeps {
 
 const json = <T extends z.ZodType>(schema: T) => ({ content: { 'application/json': { schema } } });
 const fails = { ...json(schemas.ErrorAnswer), description: 'What is wrong, and what to do about it' };
-const gives = <T extends z.ZodType>(schema: T, description: string) => ({ ...json(schemas.answer(schema)), description });
+const gives = <T extends z.ZodType>(schema: T, description: string) => ({
+  ...json(schemas.answer(schema)),
+  description,
+});
 const body = <T extends z.ZodType>(schema: T, required = false) => ({ body: { ...json(schema), required } });
 const ok = <T>(data: T) => ({ success: true as const, data });
 
@@ -46,7 +49,10 @@ function addCreate(app: OpenAPIHono, { store, sessions, defaults, checks }: Sess
     method: 'post',
     path: '/',
     summary: 'Create a session',
-    request: { ...body(schemas.CreateSession, true), headers: z.object({ 'idempotency-key': z.string().min(1).max(200).optional() }) },
+    request: {
+      ...body(schemas.CreateSession, true),
+      headers: z.object({ 'idempotency-key': z.string().min(1).max(200).optional() }),
+    },
     responses: { 201: gives(schemas.Created, 'Accepted and durable'), default: fails },
   });
   app.openapi(route, async (c) => {
@@ -55,7 +61,13 @@ function addCreate(app: OpenAPIHono, { store, sessions, defaults, checks }: Sess
     const intake = await takeIn(request, defaults, checks);
     const idempotency = key === undefined ? null : { key, bodySha256: bodySha256(request) };
     const createdAt = Date.now();
-    const { id, created } = await store.sessions.create({ id: intake.id, tenant: TENANT, task: intake.task, createdAt, idempotency });
+    const { id, created } = await store.sessions.create({
+      id: intake.id,
+      tenant: TENANT,
+      task: intake.task,
+      createdAt,
+      idempotency,
+    });
     if (created) for (const [name, value] of intake.secrets) await store.secrets.put(id, name, value);
     else c.header('Idempotent-Replay', 'true');
     const session = await store.sessions.get(id);
@@ -100,7 +112,11 @@ function addExecute(app: OpenAPIHono, { store, sessions }: SessionRouteDeps): vo
     path: '/{id}/execute',
     summary: 'Freeze the contract and start',
     request: { params: schemas.SessionPath, ...body(schemas.ExecuteBody) },
-    responses: { 200: gives(schemas.Executed, 'Frozen and started'), 202: gives(schemas.SessionAnswer, 'Left for a worker'), default: fails },
+    responses: {
+      200: gives(schemas.Executed, 'Frozen and started'),
+      202: gives(schemas.SessionAnswer, 'Left for a worker'),
+      default: fails,
+    },
   });
   app.openapi(route, async (c) => {
     const { id } = c.req.valid('param');
@@ -144,7 +160,13 @@ function addReading(app: OpenAPIHono, { store }: SessionRouteDeps): void {
 function addControl(app: OpenAPIHono, { store, sessions }: SessionRouteDeps): void {
   const responses = { 202: gives(schemas.SessionAnswer, 'Taken'), default: fails };
   const control = <T extends z.ZodType>(name: string, summary: string, schema: T) =>
-    createRoute({ method: 'post', path: `/{id}/${name}`, summary, request: { params: schemas.SessionPath, ...body(schema) }, responses });
+    createRoute({
+      method: 'post',
+      path: `/{id}/${name}`,
+      summary,
+      request: { params: schemas.SessionPath, ...body(schema) },
+      responses,
+    });
   app.openapi(control('pause', 'Wait between two turns', schemas.ReasonBody), async (c) => {
     const { id } = c.req.valid('param');
     await sessions.pause(await open(store, id), defined(c.req.valid('json')));
@@ -225,5 +247,7 @@ function isLive({ state }: SessionRecord): boolean {
 
 /** Without the fields that are undefined: Temporal's JSON and exact optional types want them gone. */
 function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> };
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
 }

@@ -10,7 +10,8 @@ export function checkWebhookUrl(url: string, allowPrivate: boolean): void {
   if (parsed === null || !/^https?:$/.test(parsed.protocol)) throw refused(url, 'it is not an http(s) URL');
   if (parsed.username !== '' || parsed.password !== '') throw refused(parsed.origin, 'it carries credentials');
   const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(parsed.hostname);
-  if (parsed.protocol === 'http:' && !(loopback && allowPrivate)) throw refused(url, 'http is only for loopback, where that is allowed');
+  if (parsed.protocol === 'http:' && !(loopback && allowPrivate))
+    throw refused(url, 'http is only for loopback, where that is allowed');
   if (loopback && !allowPrivate) throw refused(url, 'loopback is not allowed here');
 }
 

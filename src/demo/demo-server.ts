@@ -22,11 +22,23 @@ export class DemoServer {
   /** Starts it on the embedded defaults; with the scripted demo model, unless there is a key for a real one. */
   static async start(dataDir: string): Promise<DemoServer> {
     const real = process.env['LLM_API_KEY'] !== undefined || process.env['LLM_API_KEY_FILE'] !== undefined;
-    const model = real ? `${process.env['LLM_PROVIDER'] ?? 'anthropic'} (real)` : 'scripted demo model (no AI, replays a fixed script)';
+    const model = real
+      ? `${process.env['LLM_PROVIDER'] ?? 'anthropic'} (real)`
+      : 'scripted demo model (no AI, replays a fixed script)';
     const port = process.env['PORT'] ?? String((await isFree(8420)) ? 8420 : await freePort());
     const scripted = real ? {} : { DEMO: '1', LLM_PROVIDER: 'scripted-demo' };
-    const env = { LOG_LEVEL: 'warn', ...process.env, ...scripted, PORT: port, DATA_DIR: dataDir, WEBHOOK_ALLOW_PRIVATE: 'true' };
-    const child = spawn(process.execPath, [join(import.meta.dirname, '..', 'main.ts')], { env, stdio: ['ignore', 'inherit', 'inherit'] });
+    const env = {
+      LOG_LEVEL: 'warn',
+      ...process.env,
+      ...scripted,
+      PORT: port,
+      DATA_DIR: dataDir,
+      WEBHOOK_ALLOW_PRIVATE: 'true',
+    };
+    const child = spawn(process.execPath, [join(import.meta.dirname, '..', 'main.ts')], {
+      env,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
     const server = new DemoServer(child, dataDir, `http://127.0.0.1:${port}`, model);
     await server.#untilReady();
     return server;
@@ -40,7 +52,11 @@ export class DemoServer {
   /** Calls the API and answers `data`; anything but a success is thrown. */
   async call<T>(method: string, path: string, body?: object): Promise<T> {
     const answer = await this.#fetch(method, path, body);
-    const { success, data, error } = (await answer.json()) as { success: boolean; data: T; error?: { code: string; message: string } };
+    const { success, data, error } = (await answer.json()) as {
+      success: boolean;
+      data: T;
+      error?: { code: string; message: string };
+    };
     if (!success) throw new Error(`${method} ${path} answered ${answer.status} ${error?.code}: ${error?.message}`);
     return data;
   }
@@ -55,7 +71,9 @@ export class DemoServer {
 
   /** SIGKILL to the worker; answers its pid. */
   killWorker(): number {
-    const { worker } = JSON.parse(readFileSync(join(this.#dataDir, 'run', 'processes.json'), 'utf8')) as { worker: number };
+    const { worker } = JSON.parse(readFileSync(join(this.#dataDir, 'run', 'processes.json'), 'utf8')) as {
+      worker: number;
+    };
     process.kill(worker, 'SIGKILL');
     return worker;
   }
@@ -70,13 +88,18 @@ export class DemoServer {
 
   #fetch(method: string, path: string, body?: object): Promise<Response> {
     if (body === undefined) return fetch(this.url + path, { method });
-    return fetch(this.url + path, { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
+    return fetch(this.url + path, {
+      method,
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json' },
+    });
   }
 
   async #untilReady(): Promise<void> {
     const end = performance.now() + START_MS;
     while (performance.now() < end) {
-      if (this.#child.exitCode !== null) throw new Error(`Holdfast ended at its start with code ${this.#child.exitCode}.`);
+      if (this.#child.exitCode !== null)
+        throw new Error(`Holdfast ended at its start with code ${this.#child.exitCode}.`);
       const ready = await fetch(`${this.url}/readyz`).then(
         ({ ok }) => ok,
         () => false,

@@ -95,7 +95,11 @@ function serve(root: string, request: IncomingMessage, response: ServerResponse,
     const end = head.indexOf('\r\n\r\n');
     if (end < 0) return;
     started = true;
-    const headers = head.subarray(0, end).toString().split('\r\n').map((line) => line.split(/: ?(.*)/s) as [string, string]);
+    const headers = head
+      .subarray(0, end)
+      .toString()
+      .split('\r\n')
+      .map((line) => line.split(/: ?(.*)/s) as [string, string]);
     const status = Number.parseInt(headers.find(([name]) => name.toLowerCase() === 'status')?.[1] ?? '200', 10);
     for (const [name, value] of headers) if (name.toLowerCase() !== 'status') response.setHeader(name, value);
     response.writeHead(status).write(head.subarray(end + 4));
@@ -107,7 +111,12 @@ function serve(root: string, request: IncomingMessage, response: ServerResponse,
 async function createRepository(path: string, files: Readonly<Record<string, string>>): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), 'holdfast-repository-'));
   const date = '2026-01-01T00:00:00Z';
-  const who = { GIT_AUTHOR_NAME: 'Ada', GIT_AUTHOR_EMAIL: 'ada@example.test', GIT_COMMITTER_NAME: 'Ada', GIT_COMMITTER_EMAIL: 'ada@example.test' };
+  const who = {
+    GIT_AUTHOR_NAME: 'Ada',
+    GIT_AUTHOR_EMAIL: 'ada@example.test',
+    GIT_COMMITTER_NAME: 'Ada',
+    GIT_COMMITTER_EMAIL: 'ada@example.test',
+  };
   const env = { ...gitEnvironment, ...who, GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date };
   const git = (...args: string[]) => run('git', args, { cwd: work, env });
   try {
@@ -119,7 +128,10 @@ async function createRepository(path: string, files: Readonly<Record<string, str
     await git('add', '-A');
     await git('commit', '-q', '-m', 'Initial commit', '--allow-empty');
     await git('clone', '-q', '--bare', work, path);
-    for (const [key, value] of [['http.receivepack', 'true'], ['uploadpack.allowAnySHA1InWant', 'true']]) {
+    for (const [key, value] of [
+      ['http.receivepack', 'true'],
+      ['uploadpack.allowAnySHA1InWant', 'true'],
+    ]) {
       await git('--git-dir', path, 'config', String(key), String(value));
     }
   } finally {

@@ -23,7 +23,11 @@ Without LLM_API_KEY the model is the scripted demo model: no AI, it replays a fi
 const answers = { inputs: { separator: '-' } };
 
 const { values: options } = parseArgs({
-  options: { kill: { type: 'boolean', default: false }, keep: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  options: {
+    kill: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
 });
 if (options.help) say(help);
 else process.exitCode = (await demo(options.kill, options.keep)) ? 0 : 1;
@@ -42,7 +46,12 @@ async function demo(kill: boolean, keep: boolean): Promise<boolean> {
   step('Holdfast is up', `API ${server.url}, Temporal Web UI ${server.uiUrl}, model: ${server.model}`);
   try {
     const source = { repoUrl, credentials: { username: 'demo', token } };
-    const task = { userPrompt: demoPrompt, skillText: demoSkill, source, webhook: { url: inbox.url, secret: inbox.secret } };
+    const task = {
+      userPrompt: demoPrompt,
+      skillText: demoSkill,
+      source,
+      webhook: { url: inbox.url, secret: inbox.secret },
+    };
     const sessionId = await runTask(server, task, kill);
     const seen = await verdict(server, sessionId, git.pathOf(name), inbox);
     if (keep) await untilInterrupted();
@@ -65,7 +74,11 @@ async function runTask(server: DemoServer, task: object, kill: boolean): Promise
   step('POST …/execute is refused', refused);
   const second = await server.call<Preflight>('POST', `${path}/preflight`, answers);
   step('POST …/preflight with the answer', `canProceed: ${second.canProceed}`);
-  const { snapshot } = await server.call<{ snapshot: { digest: string; filesFrozen: number } }>('POST', `${path}/execute`, {});
+  const { snapshot } = await server.call<{ snapshot: { digest: string; filesFrozen: number } }>(
+    'POST',
+    `${path}/execute`,
+    {},
+  );
   step('POST …/execute: frozen', `${snapshot.digest}, ${snapshot.filesFrozen} files`);
   await follow(server, sessionId, kill);
   return sessionId;
@@ -92,7 +105,12 @@ async function follow(server: DemoServer, sessionId: string, kill: boolean): Pro
     const { items } = await server.call<{ items: readonly EventItem[] }>('GET', path);
     for (const event of items) {
       afterSeq = event.seq;
-      const detail = event.type === 'turn' ? `turn ${event.data.turn} committed` : event.type === 'plan' ? 'the plan changed' : event.stage;
+      const detail =
+        event.type === 'turn'
+          ? `turn ${event.data.turn} committed`
+          : event.type === 'plan'
+            ? 'the plan changed'
+            : event.stage;
       step(`${event.state}`, detail);
       if (event.state === 'PAUSED') throw new Error(`paused: ${event.data.pause?.message} ${event.data.pause?.remedy}`);
       if (event.state === 'COMPLETE' || event.state === 'FAILED') return;
@@ -122,14 +140,16 @@ async function verdict(
   inbox: Awaited<ReturnType<typeof startWebhookInbox>>,
 ): Promise<boolean> {
   const report = await server.call<Report>('GET', `/api/sessions/${sessionId}/report`);
-  const git = (...args: string[]) => execFileSync('git', ['-c', 'safe.directory=*', '--git-dir', repository, ...args], { encoding: 'utf8' });
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-c', 'safe.directory=*', '--git-dir', repository, ...args], { encoding: 'utf8' });
   const remote = git('ls-remote', repository, `refs/heads/${report.branch}`).split('\t')[0] ?? '';
   for (const { command, verdict: judged } of report.checks) step(`The server ran \`${command}\``, judged);
   step('git ls-remote', `${remote} ${report.branch}`);
   step('The report names', `${report.commit}, tree ${report.tree}`);
   await inbox.until(({ status }) => status === 'completed' || status === 'failed');
   step('Webhooks', `${inbox.verified()} of ${inbox.count()} verified with the standardwebhooks package`);
-  const good = report.outcome === 'COMPLETE' && report.verified && remote === report.commit && inbox.verified() === inbox.count();
+  const good =
+    report.outcome === 'COMPLETE' && report.verified && remote === report.commit && inbox.verified() === inbox.count();
   say('');
   say(good ? 'All of it was seen. Look at:' : 'NOT everything was as it should be. Look at:');
   say(`  Temporal Web UI   ${server.uiUrl}/namespaces/default/workflows/${encodeURIComponent(`session/${sessionId}`)}`);

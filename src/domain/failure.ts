@@ -12,58 +12,202 @@ interface FailureKind {
 /** Every failure Holdfast can report. The code is public: it stands in answers, events, webhooks and Temporal failures. */
 export const failureCodes = {
   // Input: refused at the door, or found wanting later.
-  INVALID_REQUEST: { class: 'input', retryable: false, remedy: 'Correct the listed fields and send the request again.' },
+  INVALID_REQUEST: {
+    class: 'input',
+    retryable: false,
+    remedy: 'Correct the listed fields and send the request again.',
+  },
   MALFORMED_JSON: { class: 'input', retryable: false, remedy: 'Send one JSON object as the body.' },
   UNSUPPORTED_MEDIA_TYPE: { class: 'input', retryable: false, remedy: 'Send the body as application/json.' },
-  BODY_TOO_LARGE: { class: 'input', retryable: false, remedy: 'Send at most 1 MB; put large material into the repository.' },
+  BODY_TOO_LARGE: {
+    class: 'input',
+    retryable: false,
+    remedy: 'Send at most 1 MB; put large material into the repository.',
+  },
   NOT_FOUND: { class: 'input', retryable: false, remedy: 'Check the path against /openapi.json.' },
-  SESSION_NOT_FOUND: { class: 'input', retryable: false, remedy: 'Check the session id; GET /api/sessions lists them.' },
-  ARTIFACT_NOT_FOUND: { class: 'input', retryable: false, remedy: 'Wait until the session has produced it, or check its name.' },
-  IDEMPOTENCY_MISMATCH: { class: 'input', retryable: false, remedy: 'Use a new Idempotency-Key for a different request.' },
+  SESSION_NOT_FOUND: {
+    class: 'input',
+    retryable: false,
+    remedy: 'Check the session id; GET /api/sessions lists them.',
+  },
+  ARTIFACT_NOT_FOUND: {
+    class: 'input',
+    retryable: false,
+    remedy: 'Wait until the session has produced it, or check its name.',
+  },
+  IDEMPOTENCY_MISMATCH: {
+    class: 'input',
+    retryable: false,
+    remedy: 'Use a new Idempotency-Key for a different request.',
+  },
   INVALID_SKILL: { class: 'input', retryable: false, remedy: 'Correct the skill at the named places.' },
-  INVALID_REPOSITORY_URL: { class: 'input', retryable: false, remedy: 'Give an http(s) URL without user info, or an absolute local path.' },
-  PATH_NOT_ALLOWED: { class: 'input', retryable: false, remedy: 'Add the directory to ALLOWED_ROOTS, or use one below it.' },
-  REPOSITORY_UNREACHABLE: { class: 'network', retryable: true, remedy: 'Check the URL, the network and the host of the repository.' },
-  REPOSITORY_AUTH_FAILED: { class: 'auth', retryable: false, remedy: 'Give a token that may read and push this repository.' },
-  REF_NOT_FOUND: { class: 'input', retryable: false, remedy: 'Name a branch, tag or commit that exists on the remote.' },
-  INVALID_WEBHOOK_URL: { class: 'input', retryable: false, remedy: 'Use https, or http on loopback where it is allowed.' },
+  INVALID_REPOSITORY_URL: {
+    class: 'input',
+    retryable: false,
+    remedy: 'Give an http(s) URL without user info, or an absolute local path.',
+  },
+  PATH_NOT_ALLOWED: {
+    class: 'input',
+    retryable: false,
+    remedy: 'Add the directory to ALLOWED_ROOTS, or use one below it.',
+  },
+  REPOSITORY_UNREACHABLE: {
+    class: 'network',
+    retryable: true,
+    remedy: 'Check the URL, the network and the host of the repository.',
+  },
+  REPOSITORY_AUTH_FAILED: {
+    class: 'auth',
+    retryable: false,
+    remedy: 'Give a token that may read and push this repository.',
+  },
+  REF_NOT_FOUND: {
+    class: 'input',
+    retryable: false,
+    remedy: 'Name a branch, tag or commit that exists on the remote.',
+  },
+  INVALID_WEBHOOK_URL: {
+    class: 'input',
+    retryable: false,
+    remedy: 'Use https, or http on loopback where it is allowed.',
+  },
   // Wrong moment.
   PREFLIGHT_REQUIRED: { class: 'input', retryable: false, remedy: 'Call preflight first.' },
-  PREFLIGHT_INCOMPLETE: { class: 'input', retryable: false, remedy: 'Answer what is missing with preflight, then execute.' },
-  CONTRACT_FROZEN: { class: 'input', retryable: false, remedy: 'Nothing can be supplied after the freeze; create a new session.' },
+  PREFLIGHT_INCOMPLETE: {
+    class: 'input',
+    retryable: false,
+    remedy: 'Answer what is missing with preflight, then execute.',
+  },
+  CONTRACT_FROZEN: {
+    class: 'input',
+    retryable: false,
+    remedy: 'Nothing can be supplied after the freeze; create a new session.',
+  },
   ALREADY_EXECUTING: { class: 'input', retryable: false, remedy: 'Read the session; it is already on its way.' },
-  ILLEGAL_TRANSITION: { class: 'input', retryable: false, remedy: 'Read the state of the session and choose a call that fits it.' },
+  ILLEGAL_TRANSITION: {
+    class: 'input',
+    retryable: false,
+    remedy: 'Read the state of the session and choose a call that fits it.',
+  },
   SESSION_CLOSED: { class: 'input', retryable: false, remedy: 'The session has ended; create a new one.' },
   // Ends of a session.
-  ABORTED: { class: 'input', retryable: false, remedy: 'The work up to the abort is kept: see its diff and transcript.' },
-  PREFLIGHT_TIMEOUT: { class: 'input', retryable: false, remedy: 'Create the session again and answer within the deadline.' },
-  MISSING_INFORMATION: { class: 'input', retryable: false, remedy: 'Create the session again with the missing information.' },
-  CONTRACT_INVALID: { class: 'model', retryable: false, remedy: 'Use a model that follows tool schemas, or word the task more plainly.' },
-  SNAPSHOT_TAMPERED: { class: 'system', retryable: false, remedy: 'Restore the blob store from a trusted copy and find out who changed it.' },
-  INTERACTION_ATTEMPTED: { class: 'model', retryable: false, remedy: 'Put the missing information into the task; nothing is asked after the freeze.' },
-  NO_RESULT: { class: 'model', retryable: false, remedy: 'Read the transcript; word the task so that it has a definite end.' },
-  BLOCKED: { class: 'model', retryable: false, remedy: 'Read the reason the agent gave, cure it, and create a new session.' },
-  CHECKS_FAILED: { class: 'code', retryable: false, remedy: 'Read the report; the work is kept on its branch and as a patch.' },
-  NO_CHANGES: { class: 'code', retryable: false, remedy: 'The agent changed nothing; read its summary and the transcript.' },
-  REMOTE_DIVERGED: { class: 'code', retryable: false, remedy: 'The work branch moved on the remote; delete it there or create a new session.' },
-  DIRECTORY_CHANGED: { class: 'code', retryable: false, remedy: 'The directory changed since the freeze; apply the patch by hand.' },
+  ABORTED: {
+    class: 'input',
+    retryable: false,
+    remedy: 'The work up to the abort is kept: see its diff and transcript.',
+  },
+  PREFLIGHT_TIMEOUT: {
+    class: 'input',
+    retryable: false,
+    remedy: 'Create the session again and answer within the deadline.',
+  },
+  MISSING_INFORMATION: {
+    class: 'input',
+    retryable: false,
+    remedy: 'Create the session again with the missing information.',
+  },
+  CONTRACT_INVALID: {
+    class: 'model',
+    retryable: false,
+    remedy: 'Use a model that follows tool schemas, or word the task more plainly.',
+  },
+  SNAPSHOT_TAMPERED: {
+    class: 'system',
+    retryable: false,
+    remedy: 'Restore the blob store from a trusted copy and find out who changed it.',
+  },
+  INTERACTION_ATTEMPTED: {
+    class: 'model',
+    retryable: false,
+    remedy: 'Put the missing information into the task; nothing is asked after the freeze.',
+  },
+  NO_RESULT: {
+    class: 'model',
+    retryable: false,
+    remedy: 'Read the transcript; word the task so that it has a definite end.',
+  },
+  BLOCKED: {
+    class: 'model',
+    retryable: false,
+    remedy: 'Read the reason the agent gave, cure it, and create a new session.',
+  },
+  CHECKS_FAILED: {
+    class: 'code',
+    retryable: false,
+    remedy: 'Read the report; the work is kept on its branch and as a patch.',
+  },
+  NO_CHANGES: {
+    class: 'code',
+    retryable: false,
+    remedy: 'The agent changed nothing; read its summary and the transcript.',
+  },
+  REMOTE_DIVERGED: {
+    class: 'code',
+    retryable: false,
+    remedy: 'The work branch moved on the remote; delete it there or create a new session.',
+  },
+  DIRECTORY_CHANGED: {
+    class: 'code',
+    retryable: false,
+    remedy: 'The directory changed since the freeze; apply the patch by hand.',
+  },
   // Pauses: cured from outside, then resumed.
-  MODEL_KEY_MISSING: { class: 'auth', retryable: false, remedy: 'Set LLM_API_KEY (or resume with a modelApiKey), then resume the session.' },
-  MODEL_AUTH_FAILED: { class: 'auth', retryable: false, remedy: 'Correct LLM_API_KEY (or resume with a modelApiKey), then resume the session.' },
+  MODEL_KEY_MISSING: {
+    class: 'auth',
+    retryable: false,
+    remedy: 'Set LLM_API_KEY (or resume with a modelApiKey), then resume the session.',
+  },
+  MODEL_AUTH_FAILED: {
+    class: 'auth',
+    retryable: false,
+    remedy: 'Correct LLM_API_KEY (or resume with a modelApiKey), then resume the session.',
+  },
   MODEL_UNAVAILABLE: { class: 'model', retryable: true, remedy: 'The provider does not answer; resume when it does.' },
-  MODEL_RATE_LIMITED: { class: 'model', retryable: true, remedy: 'The provider limits the rate; resume later or raise the quota.' },
-  MODEL_REJECTED: { class: 'model', retryable: false, remedy: 'The provider refuses the request: check model name, base URL and context size.' },
+  MODEL_RATE_LIMITED: {
+    class: 'model',
+    retryable: true,
+    remedy: 'The provider limits the rate; resume later or raise the quota.',
+  },
+  MODEL_REJECTED: {
+    class: 'model',
+    retryable: false,
+    remedy: 'The provider refuses the request: check model name, base URL and context size.',
+  },
   BUDGET_REACHED: { class: 'input', retryable: false, remedy: 'Resume with higher limits; nothing is lost.' },
   // Inside.
   STALE_ATTEMPT: { class: 'system', retryable: true, remedy: 'None needed: a newer attempt has taken over.' },
-  SANDBOX_UNAVAILABLE: { class: 'system', retryable: true, remedy: 'Run `holdfast doctor` on the worker; install bubblewrap and allow user namespaces.' },
-  GIT_FAILED: { class: 'system', retryable: true, remedy: 'Read the message of git; check disk space and the repository.' },
-  STORAGE_FAILED: { class: 'system', retryable: true, remedy: 'Check disk space and permissions of the data directory.' },
-  TEMPORAL_UNAVAILABLE: { class: 'system', retryable: true, remedy: 'Temporal does not answer; try again, nothing was lost.' },
+  SANDBOX_UNAVAILABLE: {
+    class: 'system',
+    retryable: true,
+    remedy: 'Run `holdfast doctor` on the worker; install bubblewrap and allow user namespaces.',
+  },
+  GIT_FAILED: {
+    class: 'system',
+    retryable: true,
+    remedy: 'Read the message of git; check disk space and the repository.',
+  },
+  STORAGE_FAILED: {
+    class: 'system',
+    retryable: true,
+    remedy: 'Check disk space and permissions of the data directory.',
+  },
+  TEMPORAL_UNAVAILABLE: {
+    class: 'system',
+    retryable: true,
+    remedy: 'Temporal does not answer; try again, nothing was lost.',
+  },
   WEBHOOK_FAILED: { class: 'network', retryable: true, remedy: 'Check the endpoint; the event stays in /events.' },
   UNAUTHORIZED: { class: 'auth', retryable: false, remedy: 'Send a valid key as `Authorization: Bearer …`.' },
-  FORBIDDEN_ORIGIN: { class: 'auth', retryable: false, remedy: 'Without API keys the server only answers to its own loopback host and origin.' },
-  INTERNAL: { class: 'system', retryable: true, remedy: 'Look for the requestId in the log of the server and report it.' },
+  FORBIDDEN_ORIGIN: {
+    class: 'auth',
+    retryable: false,
+    remedy: 'Without API keys the server only answers to its own loopback host and origin.',
+  },
+  INTERNAL: {
+    class: 'system',
+    retryable: true,
+    remedy: 'Look for the requestId in the log of the server and report it.',
+  },
 } as const satisfies Record<string, FailureKind>;
 
 /** A code of {@link failureCodes}. */

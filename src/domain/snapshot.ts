@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { ModelSpec } from './model-spec.ts';
-import { Source, TaskLimits } from './task.ts';
+import { Author, Source, TaskLimits } from './task.ts';
 
 const HashedFile = z.strictObject({ path: z.string(), sha256: z.string() });
 
@@ -31,6 +31,7 @@ export const Snapshot = z.strictObject({
   acceptance: z.array(z.string()),
   delivery: z.enum(['branch', 'directory', 'patch']),
   branch: z.string(),
+  author: Author,
   versions: z.strictObject({ holdfast: z.string(), pi: z.string() }),
   /** Epoch milliseconds. */
   createdAt: z.int(),

@@ -16,6 +16,12 @@ export const SkillSource = z.discriminatedUnion('kind', [
 ]);
 export type SkillSource = z.infer<typeof SkillSource>;
 
+/** Who the commits are by. */
+export const Author = z.strictObject({ name: z.string(), email: z.string() });
+
+/** Who they are by when the task names nobody. */
+export const defaultAuthor = { name: 'Holdfast', email: 'holdfast@localhost' };
+
 /** Limits of a task, see Limits in session.ts. */
 export const TaskLimits = z.strictObject({
   maxSteps: z.int().min(1).max(100_000),
@@ -37,6 +43,7 @@ export const Task = z.strictObject({
   onMissing: z.enum(['ask', 'assume', 'fail']),
   delivery: z.enum(['branch', 'directory', 'patch']),
   branch: z.string(),
+  author: Author,
   model: ModelSpec,
   limits: TaskLimits,
   testStrategy: z.enum(['full', 'skip']),

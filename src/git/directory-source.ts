@@ -3,11 +3,11 @@ import { chmod, copyFile, lstat, mkdir, readlink, rename, rm, symlink, writeFile
 import { dirname, join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Base } from '../domain/session.ts';
+import { defaultAuthor } from '../domain/task.ts';
 import { plumb, plumbLine, plumbList } from './plumbing.ts';
 import type { SessionGit } from './session-git.ts';
 
 const MAX_NAMED = 20;
-const author = { name: 'Holdfast', email: 'holdfast@localhost' };
 
 /**
  * Imports a local directory as the commit a session starts from: its files as they are, without what its .gitignore names and
@@ -18,7 +18,13 @@ export async function importDirectory(git: SessionGit, directory: string): Promi
   if (pinned !== null) return { commit: pinned, tree: await git.treeOf(pinned), ref: directory };
   await git.initialize(null);
   const tree = await treeOfDirectory(git, directory);
-  const commit = await git.commitTree({ tree, parent: null, message: 'Directory as imported\n', author, atMs: 0 });
+  const commit = await git.commitTree({
+    tree,
+    parent: null,
+    message: 'Directory as imported\n',
+    author: defaultAuthor,
+    atMs: 0,
+  });
   await git.setBase(commit);
   return { commit, tree, ref: directory };
 }
@@ -40,7 +46,9 @@ export async function applyToDirectory(git: SessionGit, { path, base, result }: 
   const foreign = await foreignChanges(git, base, present, result);
   if (foreign.length > 0) {
     const named = foreign.slice(0, MAX_NAMED).join(', ');
-    throw new HoldfastError('DIRECTORY_CHANGED', `${path} changed since the freeze: ${named}`, { details: { paths: foreign } });
+    throw new HoldfastError('DIRECTORY_CHANGED', `${path} changed since the freeze: ${named}`, {
+      details: { paths: foreign },
+    });
   }
   for (const change of await git.changes(present, result)) {
     if (change.status === 'deleted') await rm(join(path, change.path), { force: true });
@@ -65,8 +73,13 @@ async function treeOfDirectory(git: SessionGit, directory: string): Promise<stri
   await rm(index, { force: true });
   // With an empty index everything is "other"; a nested repository is listed as a directory and left out.
   const env = { GIT_WORK_TREE: directory, GIT_INDEX_FILE: index };
-  const output = await plumb(git.gitDir, ['-C', directory, 'ls-files', '--others', '--exclude-standard', '-z'], { env });
-  const files = output.toString('utf8').split('\0').filter((file) => file !== '' && !file.endsWith('/'));
+  const output = await plumb(git.gitDir, ['-C', directory, 'ls-files', '--others', '--exclude-standard', '-z'], {
+    env,
+  });
+  const files = output
+    .toString('utf8')
+    .split('\0')
+    .filter((file) => file !== '' && !file.endsWith('/'));
   for (const file of files) await copyEntry(join(directory, file), join(staging.spec.workspace, file));
   await staging.adopt();
   const tree = await staging.snapshot(empty);

@@ -54,13 +54,20 @@ export class GitManager {
   }
 
   /** Makes sure that the base commit is here, on a worker that has never seen the session or has lost its directory. */
-  async ensureBase(sessionId: string, source: Source, base: Base, credentials?: GitCredentials, signal?: AbortSignal): Promise<void> {
+  async ensureBase(
+    sessionId: string,
+    source: Source,
+    base: Base,
+    credentials?: GitCredentials,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const git = this.open(sessionId);
     if ((await git.base()) === base.commit && (await git.has(base.tree))) return;
     await rm(this.#path(sessionId), { recursive: true, force: true });
     if (source.kind === 'repository') return this.#borrow(git, { url: source.url, credentials, signal }, base);
     const again = await importDirectory(git, source.path);
-    if (again.tree !== base.tree) throw new HoldfastError('DIRECTORY_CHANGED', `${source.path} changed since the session began.`);
+    if (again.tree !== base.tree)
+      throw new HoldfastError('DIRECTORY_CHANGED', `${source.path} changed since the session began.`);
   }
 
   /**
@@ -78,12 +85,21 @@ export class GitManager {
    * A push whose answer was lost is found done when it is repeated.
    * @throws HoldfastError REMOTE_DIVERGED, REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE
    */
-  async push(push: RemoteBranch & { readonly sessionId: string; readonly commit: string; readonly expected: string | null }): Promise<void> {
+  async push(
+    push: RemoteBranch & { readonly sessionId: string; readonly commit: string; readonly expected: string | null },
+  ): Promise<void> {
     const { sessionId, source, branch, commit, expected, credentials, signal } = push;
     const remote: Remote = { url: urlOf(source), credentials, signal };
     const ref = `refs/heads/${branch}`;
     const lease = `--force-with-lease=${ref}:${expected ?? ''}`;
-    const pushing = runRemote(this.open(sessionId).gitDir, remote, ['push', '-q', lease, '--', remote.url, `${commit}:${ref}`]);
+    const pushing = runRemote(this.open(sessionId).gitDir, remote, [
+      'push',
+      '-q',
+      lease,
+      '--',
+      remote.url,
+      `${commit}:${ref}`,
+    ]);
     const failure = await pushing.then(
       () => null,
       (error: unknown) => error,
@@ -94,7 +110,10 @@ export class GitManager {
     });
     if (found === commit) return;
     if (failure !== null) throw failure;
-    throw new HoldfastError('REMOTE_DIVERGED', `After the push, ${branch} is at ${found ?? 'nothing'} instead of ${commit}.`);
+    throw new HoldfastError(
+      'REMOTE_DIVERGED',
+      `After the push, ${branch} is at ${found ?? 'nothing'} instead of ${commit}.`,
+    );
   }
 
   /**
@@ -105,7 +124,12 @@ export class GitManager {
     const { sessionId, source, branch, commit, credentials, signal } = push;
     const remote: Remote = { url: urlOf(source), credentials, signal };
     const refspec = `${commit}:refs/heads/${branch}`;
-    await runRemote(this.open(sessionId).gitDir, remote, ['push', '-q', '--dry-run', '--', remote.url, refspec], PROBE_MS * 3);
+    await runRemote(
+      this.open(sessionId).gitDir,
+      remote,
+      ['push', '-q', '--dry-run', '--', remote.url, refspec],
+      PROBE_MS * 3,
+    );
   }
 
   /** Asks a source whether it is there and has the ref; see {@link probeRemote}. */
@@ -148,14 +172,17 @@ export async function probeRemote(remote: Remote, ref?: string): Promise<Resolve
     if (name === 'HEAD' && value.startsWith('ref: ')) head = value.slice('ref: '.length);
     else if (name !== '') refs.set(name, value);
   }
-  const wanted = ref === undefined ? [head, 'HEAD'] : [ref, `refs/heads/${ref}`, `refs/tags/${ref}^{}`, `refs/tags/${ref}`];
+  const wanted =
+    ref === undefined ? [head, 'HEAD'] : [ref, `refs/heads/${ref}`, `refs/tags/${ref}^{}`, `refs/tags/${ref}`];
   for (const name of wanted) {
     const commit = refs.get(name);
     if (commit !== undefined) return { commit, ref: name === 'HEAD' ? commit : name.replace(/\^\{\}$/, '') };
   }
   // A commit that no ref points at can still be fetched by its id, where the server allows it.
   if (ref !== undefined && /^[0-9a-f]{40}$/.test(ref)) return { commit: ref, ref };
-  const known = [...refs.keys()].filter((name) => name.startsWith('refs/heads/')).map((name) => name.slice('refs/heads/'.length));
+  const known = [...refs.keys()]
+    .filter((name) => name.startsWith('refs/heads/'))
+    .map((name) => name.slice('refs/heads/'.length));
   const hint = known.length === 0 ? 'The repository is empty.' : `Branches: ${known.slice(0, 10).join(', ')}.`;
   throw new HoldfastError('REF_NOT_FOUND', `${remote.url} has no ${ref ?? 'HEAD'}. ${hint}`);
 }

@@ -28,7 +28,9 @@ export function plumb(
     child.stderr.on('data', (chunk: Buffer) => complaint.push(chunk));
     child.stdin.on('error', () => undefined); // git may have said no before it read everything.
     child.stdin.end(options.stdin ?? '');
-    child.once('error', (cause) => reject(new HoldfastError('GIT_FAILED', `git could not be started: ${cause.message}`, { cause })));
+    child.once('error', (cause) =>
+      reject(new HoldfastError('GIT_FAILED', `git could not be started: ${cause.message}`, { cause })),
+    );
     child.once('close', (code) => {
       if (code === 0) return resolve(Buffer.concat(output));
       const said = Buffer.concat(complaint).toString('utf8').trim().slice(0, 2000);
@@ -38,7 +40,11 @@ export function plumb(
 }
 
 /** The output as one line of text. */
-export async function plumbLine(gitDir: string, args: readonly string[], options: Parameters<typeof plumb>[2] = {}): Promise<string> {
+export async function plumbLine(
+  gitDir: string,
+  args: readonly string[],
+  options: Parameters<typeof plumb>[2] = {},
+): Promise<string> {
   return (await plumb(gitDir, args, options)).toString('utf8').trim();
 }
 

@@ -24,14 +24,20 @@ export interface Remote {
  * @param timeoutMs the most it may take; a remote that stalls is given up earlier.
  * @throws HoldfastError REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE, REMOTE_DIVERGED or GIT_FAILED; never with a credential in it.
  */
-export async function runRemote(gitDir: string, remote: Remote, args: readonly string[], timeoutMs = TOTAL_MS): Promise<string> {
+export async function runRemote(
+  gitDir: string,
+  remote: Remote,
+  args: readonly string[],
+  timeoutMs = TOTAL_MS,
+): Promise<string> {
   const timeout = AbortSignal.timeout(timeoutMs);
   const abort = remote.signal === undefined ? timeout : AbortSignal.any([remote.signal, timeout]);
   try {
     return await client(gitDir, remote, abort).raw([...args]);
   } catch (error) {
     if (remote.signal?.aborted) throw remote.signal.reason;
-    if (timeout.aborted) throw new HoldfastError('REPOSITORY_UNREACHABLE', `${remote.url} did not answer within ${timeoutMs} ms.`);
+    if (timeout.aborted)
+      throw new HoldfastError('REPOSITORY_UNREACHABLE', `${remote.url} did not answer within ${timeoutMs} ms.`);
     throw classify(error, remote);
   }
 }
@@ -39,7 +45,9 @@ export async function runRemote(gitDir: string, remote: Remote, args: readonly s
 function client(gitDir: string, { url, credentials }: Remote, abort: AbortSignal): SimpleGit {
   const isHttp = /^https?:/.test(url);
   const authentication =
-    isHttp && credentials !== undefined ? basicAuthentication(url, credentials.username ?? 'x-access-token', credentials.token) : {};
+    isHttp && credentials !== undefined
+      ? basicAuthentication(url, credentials.username ?? 'x-access-token', credentials.token)
+      : {};
   const env = { ...gitEnvironment(isHttp ? 'http' : 'local', authentication), GIT_DIR: gitDir };
   // simple-git refuses what could run a program; all of it is set here to switch such programs off, so each is allowed by name.
   const unsafe = {
@@ -61,7 +69,8 @@ function client(gitDir: string, { url, credentials }: Remote, abort: AbortSignal
   return simpleGit(options).env(env);
 }
 
-const authWords = /Authentication failed|could not read (Username|Password)|terminal prompts disabled|\b(401|403)\b|Forbidden|Unauthorized/i;
+const authWords =
+  /Authentication failed|could not read (Username|Password)|terminal prompts disabled|\b(401|403)\b|Forbidden|Unauthorized/i;
 const divergedWords = /stale info|non-fast-forward|fetch first|\[rejected\]|remote rejected/i;
 const unreachableWords = [
   /not found|does not (exist|appear)|Could not resolve|unable to access|unable to connect|Connection|timed out|early EOF/i,

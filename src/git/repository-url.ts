@@ -10,15 +10,22 @@ import type { Source } from '../domain/task.ts';
 export function checkSource(source: Source, options: { readonly allowedRoots: readonly string[] }): Source {
   if (source.kind === 'directory') return { ...source, path: allowedPath(source.path, options.allowedRoots) };
   const { url } = source;
-  if (/[\s\p{Cc}]/u.test(url) || url.startsWith('-')) throw invalid(url, 'it has a blank, a control character or a leading dash');
+  if (/[\s\p{Cc}]/u.test(url) || url.startsWith('-'))
+    throw invalid(url, 'it has a blank, a control character or a leading dash');
   if (url.startsWith('/')) return { ...source, url: allowedPath(url, options.allowedRoots) };
-  if (url.startsWith('file://')) return { ...source, url: allowedPath(decodeURIComponent(new URL(url).pathname), options.allowedRoots) };
+  if (url.startsWith('file://'))
+    return { ...source, url: allowedPath(decodeURIComponent(new URL(url).pathname), options.allowedRoots) };
   const parsed = URL.parse(url);
-  if (parsed === null || !/^https?:$/.test(parsed.protocol)) throw invalid(url, 'only http(s) URLs and absolute local paths are supported');
+  if (parsed === null || !/^https?:$/.test(parsed.protocol))
+    throw invalid(url, 'only http(s) URLs and absolute local paths are supported');
   if (parsed.username !== '' || parsed.password !== '') {
-    throw invalid(`${parsed.protocol}//…@${parsed.host}${parsed.pathname}`, 'credentials do not belong in a URL; use source.credentials');
+    throw invalid(
+      `${parsed.protocol}//…@${parsed.host}${parsed.pathname}`,
+      'credentials do not belong in a URL; use source.credentials',
+    );
   }
-  if (parsed.search !== '' || parsed.hash !== '') throw invalid(url, 'a query or a fragment is not part of a repository URL');
+  if (parsed.search !== '' || parsed.hash !== '')
+    throw invalid(url, 'a query or a fragment is not part of a repository URL');
   return source;
 }
 
@@ -30,7 +37,8 @@ function allowedPath(path: string, allowedRoots: readonly string[]): string {
     return realRoot !== null && real !== null && (real === realRoot || real.startsWith(realRoot + sep));
   });
   // Whether a path outside the roots exists is not told.
-  if (!allowed || real === null) throw new HoldfastError('PATH_NOT_ALLOWED', `${path} is not a directory below an allowed root.`);
+  if (!allowed || real === null)
+    throw new HoldfastError('PATH_NOT_ALLOWED', `${path} is not a directory below an allowed root.`);
   return real;
 }
 

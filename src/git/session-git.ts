@@ -38,8 +38,12 @@ export class SessionGit {
     await plumb(this.gitDir, ['init', '-q', '--bare', '--template=', '--initial-branch=main', this.gitDir]);
     await mkdir(join(this.gitDir, 'info'), { recursive: true });
     // Beats every .gitattributes of the tree: no filter, no text conversion, no re-encoding ever runs.
-    await writeFile(join(this.gitDir, 'info', 'attributes'), '* -filter -ident !diff !merge -text -working-tree-encoding\n');
-    if (borrowed !== null) await writeFile(join(this.gitDir, 'objects', 'info', 'alternates'), `${join(borrowed, 'objects')}\n`);
+    await writeFile(
+      join(this.gitDir, 'info', 'attributes'),
+      '* -filter -ident !diff !merge -text -working-tree-encoding\n',
+    );
+    if (borrowed !== null)
+      await writeFile(join(this.gitDir, 'objects', 'info', 'alternates'), `${join(borrowed, 'objects')}\n`);
   }
 
   /** The commit the session starts from, or null when it is not here. */
@@ -107,12 +111,30 @@ export class SessionGit {
     const inside = globs.filter((glob) => !glob.startsWith('/') && !glob.split('/').includes('..') && glob !== '');
     if (inside.length === 0) return [];
     const paths = inside.map((glob) => `:(glob)${glob}`);
-    return plumbList(this.gitDir, ['diff-tree', '-r', '-z', '--name-only', '--no-renames', EMPTY_TREE, treeish, '--', ...paths]);
+    return plumbList(this.gitDir, [
+      'diff-tree',
+      '-r',
+      '-z',
+      '--name-only',
+      '--no-renames',
+      EMPTY_TREE,
+      treeish,
+      '--',
+      ...paths,
+    ]);
   }
 
   /** The content of a file, or null when there is none or it is larger than `maxBytes`. */
   async readFile(treeish: string, path: string, maxBytes: number): Promise<Buffer | null> {
-    const [line] = await plumbList(this.gitDir, ['ls-tree', '-z', '-l', '--full-tree', treeish, '--', `:(literal)${path}`]).catch(() => []);
+    const [line] = await plumbList(this.gitDir, [
+      'ls-tree',
+      '-z',
+      '-l',
+      '--full-tree',
+      treeish,
+      '--',
+      `:(literal)${path}`,
+    ]).catch(() => []);
     const [, type, object, size] = line?.split(/\s+/) ?? [];
     if (type !== 'blob' || object === undefined || Number(size) > maxBytes) return null;
     return plumb(this.gitDir, ['cat-file', 'blob', object]);
@@ -121,14 +143,18 @@ export class SessionGit {
   /** SHA-256 of the content of files of a tree, in the order of the paths. */
   async hashFiles(treeish: string, paths: readonly string[]): Promise<{ path: string; sha256: string }[]> {
     if (paths.length === 0) return [];
-    const output = await plumb(this.gitDir, ['cat-file', '--batch'], { stdin: paths.map((path) => `${treeish}:${path}\n`).join('') });
+    const output = await plumb(this.gitDir, ['cat-file', '--batch'], {
+      stdin: paths.map((path) => `${treeish}:${path}\n`).join(''),
+    });
     let offset = 0;
     return paths.map((path) => {
       const end = output.indexOf(10, offset);
       const header = output.subarray(offset, end).toString('utf8');
       const size = Number(/ (\d+)$/.exec(header)?.[1]);
       if (!Number.isInteger(size)) throw new HoldfastError('GIT_FAILED', `${path} is not in the tree.`);
-      const sha256 = createHash('sha256').update(output.subarray(end + 1, end + 1 + size)).digest('hex');
+      const sha256 = createHash('sha256')
+        .update(output.subarray(end + 1, end + 1 + size))
+        .digest('hex');
       offset = end + 1 + size + 1;
       return { path, sha256 };
     });
@@ -136,7 +162,14 @@ export class SessionGit {
 
   /** The difference as a patch that `git apply` takes, binary files included. */
   async diff(from: string, to: string): Promise<string> {
-    const options = ['--no-ext-diff', '--no-textconv', '--ignore-submodules=all', '--no-renames', '--binary', '--full-index'];
+    const options = [
+      '--no-ext-diff',
+      '--no-textconv',
+      '--ignore-submodules=all',
+      '--no-renames',
+      '--binary',
+      '--full-index',
+    ];
     return (await plumb(this.gitDir, ['diff', ...options, from, to])).toString('utf8');
   }
 
@@ -145,7 +178,11 @@ export class SessionGit {
     const options = ['-r', '-z', '--no-renames'];
     const names = await plumbList(this.gitDir, ['diff-tree', ...options, '--name-status', from, to]);
     const counts = await plumbList(this.gitDir, ['diff-tree', ...options, '--numstat', from, to]);
-    const lines = new Map(counts.map((line) => line.split('\t')).map(([added, deleted, path]) => [path, [Number(added) || 0, Number(deleted) || 0]]));
+    const lines = new Map(
+      counts
+        .map((line) => line.split('\t'))
+        .map(([added, deleted, path]) => [path, [Number(added) || 0, Number(deleted) || 0]]),
+    );
     const changes: Change[] = [];
     for (let index = 0; index + 1 < names.length; index += 2) {
       const path = names[index + 1] ?? '';

@@ -117,7 +117,8 @@ export class WorkTree {
     const run = await this.#git(snapshotScript, { KNOWN: known, MASKED: '' }, { workspaceReadOnly: true });
     if (run.reason !== 'exit' || run.exitCode !== NESTED) return run;
     const nested = run.stdout.toString('utf8').split('\n').filter(Boolean);
-    if (nested.length > MAX_NESTED) throw new HoldfastError('GIT_FAILED', `The work tree has ${nested.length} nested repositories.`);
+    if (nested.length > MAX_NESTED)
+      throw new HoldfastError('GIT_FAILED', `The work tree has ${nested.length} nested repositories.`);
     const root = this.#sandbox.workspacePath(this.spec);
     const masks = nested.map((line) => ({ directory: line.startsWith('d'), path: join(root, line.slice(2)) }));
     return this.#git(snapshotScript, { KNOWN: known, MASKED: '1' }, { workspaceReadOnly: true, masks });
@@ -130,7 +131,11 @@ export class WorkTree {
     if (!/^[0-9a-f]{40}$/.test(tree)) throw new HoldfastError('GIT_FAILED', 'The sandbox answered no tree.');
     if (tree === known) return tree;
     const pack = output.subarray(end + 1);
-    await plumb(this.#gitDir, ['index-pack', '--stdin', '--fix-thin', '--strict', `--max-input-size=${MAX_PACK_BYTES}`], { stdin: pack });
+    await plumb(
+      this.#gitDir,
+      ['index-pack', '--stdin', '--fix-thin', '--strict', `--max-input-size=${MAX_PACK_BYTES}`],
+      { stdin: pack },
+    );
     await plumb(this.#gitDir, ['rev-list', '--objects', '--quiet', tree, `^${known}`]);
     return tree;
   }
@@ -155,6 +160,9 @@ export class WorkTree {
   #expect(run: SandboxRun, what: string): void {
     if (run.reason === 'exit' && run.exitCode === 0) return;
     const said = run.stderr.toString('utf8').trim().slice(0, 2000);
-    throw new HoldfastError('GIT_FAILED', `The ${what} of the work tree failed (${run.reason}, ${run.exitCode}): ${said}`);
+    throw new HoldfastError(
+      'GIT_FAILED',
+      `The ${what} of the work tree failed (${run.reason}, ${run.exitCode}): ${said}`,
+    );
   }
 }

@@ -17,8 +17,27 @@ export const namespaceArguments = [
 
 /** The files of /etc that commands may read; everything else in /etc does not exist inside. */
 const etc = [
-  ['ld.so.cache', 'ld.so.conf', 'ld.so.conf.d', 'alternatives', 'ssl/certs', 'ssl/openssl.cnf', 'ca-certificates.conf', 'localtime'],
-  ['timezone', 'nsswitch.conf', 'mime.types', 'services', 'protocols', 'debian_version', 'os-release', 'bash.bashrc', 'profile'],
+  [
+    'ld.so.cache',
+    'ld.so.conf',
+    'ld.so.conf.d',
+    'alternatives',
+    'ssl/certs',
+    'ssl/openssl.cnf',
+    'ca-certificates.conf',
+    'localtime',
+  ],
+  [
+    'timezone',
+    'nsswitch.conf',
+    'mime.types',
+    'services',
+    'protocols',
+    'debian_version',
+    'os-release',
+    'bash.bashrc',
+    'profile',
+  ],
   ['inputrc', 'login.defs', 'gitattributes', 'java-17-openjdk', 'python3.11'],
 ].flat();
 
@@ -54,13 +73,22 @@ export function sessionArguments(spec: SandboxSpec, limits: SandboxLimits, git: 
   const readOnly = (spec.readOnly ?? []).flatMap((path) => ['--ro-bind', path, path]);
   const readWrite = (spec.readWrite ?? []).flatMap((path) => ['--bind', path, path]);
   const workspace = [spec.workspaceReadOnly === true ? '--ro-bind' : '--bind', spec.workspace, WORKSPACE_MOUNT];
-  const masks = (spec.masks ?? []).flatMap(({ path, directory }) => (directory ? ['--tmpfs', path] : ['--ro-bind', '/dev/null', path]));
+  const masks = (spec.masks ?? []).flatMap(({ path, directory }) =>
+    directory ? ['--tmpfs', path] : ['--ro-bind', '/dev/null', path],
+  );
   const ownGit = git === null ? [] : ['--ro-bind-fd', String(git), `${WORKSPACE_MOUNT}/.git`];
   return [...temporary, ...readOnly, ...readWrite, ...workspace, ...masks, ...ownGit];
 }
 
 /** The environment inside: complete, nothing is inherited. */
 export function environmentArguments(env: Readonly<Record<string, string>>): string[] {
-  const all = { PATH: '/usr/local/bin:/usr/bin:/bin', HOME: '/home/agent', LANG: 'C.UTF-8', TERM: 'dumb', USER: 'agent', ...env };
+  const all = {
+    PATH: '/usr/local/bin:/usr/bin:/bin',
+    HOME: '/home/agent',
+    LANG: 'C.UTF-8',
+    TERM: 'dumb',
+    USER: 'agent',
+    ...env,
+  };
   return ['--clearenv', ...Object.entries(all).flatMap(([name, value]) => ['--setenv', name, value])];
 }

@@ -70,7 +70,16 @@ export class BwrapProcess implements SandboxProcess {
 
   #spawn(): ChildProcess {
     const { bwrap, argv, seccomp, git, user, stdin } = this.#launch;
-    const stdio = [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', 'pipe', 'pipe', seccomp ?? 'ignore', 'pipe', git ?? 'ignore'] as const;
+    const stdio = [
+      stdin === undefined ? 'ignore' : 'pipe',
+      'pipe',
+      'pipe',
+      'pipe',
+      'pipe',
+      seccomp ?? 'ignore',
+      'pipe',
+      git ?? 'ignore',
+    ] as const;
     const args = ['--args', String(descriptors.arguments), '--', ...argv];
     return spawn(bwrap, args, { cwd: '/', env: {}, stdio: [...stdio], detached: true, ...user });
   }
@@ -104,7 +113,9 @@ export class BwrapProcess implements SandboxProcess {
       this.#child.once('error', (cause) => {
         this.stdout.end();
         this.stderr.end();
-        reject(new HoldfastError('SANDBOX_UNAVAILABLE', `bubblewrap could not be started: ${cause.message}`, { cause }));
+        reject(
+          new HoldfastError('SANDBOX_UNAVAILABLE', `bubblewrap could not be started: ${cause.message}`, { cause }),
+        );
       });
       this.#child.once('close', (code, signal) => resolve({ code, signal }));
     });
@@ -114,7 +125,9 @@ export class BwrapProcess implements SandboxProcess {
     if (this.#initPid !== undefined) await untilGone(this.#initPid); // After a normal exit, init dies a moment after bubblewrap.
     if (this.#reason === 'exit' && this.#launch.cgroup?.outOfMemory()) this.#reason = 'memory_limit';
     if (this.#setupError !== undefined) {
-      throw new HoldfastError('SANDBOX_UNAVAILABLE', 'The command could not be put into its cgroup.', { cause: this.#setupError });
+      throw new HoldfastError('SANDBOX_UNAVAILABLE', 'The command could not be put into its cgroup.', {
+        cause: this.#setupError,
+      });
     }
     // bubblewrap's own failure is exit code 1, like a failing command's; only a command that really started has an exit code in its status.
     if (!this.#killed && !this.#status.includes('"exit-code"')) {
@@ -140,7 +153,8 @@ export class BwrapProcess implements SandboxProcess {
       this.#openGate();
     });
     this.#child.stderr?.on('data', (chunk: Buffer) => {
-      if (!this.#status.includes('"exit-code"')) this.#complaint = (this.#complaint + chunk.toString('latin1')).slice(-500);
+      if (!this.#status.includes('"exit-code"'))
+        this.#complaint = (this.#complaint + chunk.toString('latin1')).slice(-500);
     });
   }
 
@@ -195,7 +209,8 @@ export class BwrapProcess implements SandboxProcess {
     if (this.#initPid === undefined) return;
     if (cgroup?.outOfMemory()) return this.kill('memory_limit');
     const short = process.availableMemory() < limits.minFreeMemoryBytes;
-    if (cgroup === undefined && (short || residentBytes(this.#initPid) > limits.memoryBytes)) return this.kill('memory_limit');
+    if (cgroup === undefined && (short || residentBytes(this.#initPid) > limits.memoryBytes))
+      return this.kill('memory_limit');
     const disk = await statfs(workspace).catch(() => null);
     if (disk !== null && disk.bavail * disk.bsize < limits.minFreeDiskBytes) this.kill('disk_limit');
   }

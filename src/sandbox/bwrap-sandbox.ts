@@ -1,16 +1,40 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, constants, existsSync, fstatSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { lchown, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
-import { environmentArguments, generatedEtc, namespaceArguments, rootArguments, sessionArguments } from './bwrap-arguments.ts';
+import {
+  environmentArguments,
+  generatedEtc,
+  namespaceArguments,
+  rootArguments,
+  sessionArguments,
+} from './bwrap-arguments.ts';
 import { BwrapProcess, descriptors } from './bwrap-process.ts';
 import { detectCgroups, type CgroupFactory } from './cgroup.ts';
 import { defaultLimits, rlimitArguments } from './limits.ts';
 import { inheritableDescriptors } from './process-tree.ts';
-import { WORKSPACE_MOUNT, type Sandbox, type SandboxLimits, type SandboxProcess, type SandboxSpec, type SpawnOptions } from './sandbox.ts';
+import {
+  WORKSPACE_MOUNT,
+  type Sandbox,
+  type SandboxLimits,
+  type SandboxProcess,
+  type SandboxSpec,
+  type SpawnOptions,
+} from './sandbox.ts';
 import { seccompProgram } from './seccomp.ts';
 
 const O_PATH = 0o10000000; // The same on every architecture that Node supports on Linux.
@@ -39,7 +63,8 @@ export class BwrapSandbox implements Sandbox {
     this.#user = user;
     this.#directory = mkdtempSync(join(tmpdir(), 'holdfast-sandbox-'));
     chmodSync(this.#directory, 0o755);
-    for (const [name, text] of Object.entries(generatedEtc)) writeFileSync(join(this.#directory, name), text, { mode: 0o444 });
+    for (const [name, text] of Object.entries(generatedEtc))
+      writeFileSync(join(this.#directory, name), text, { mode: 0o444 });
     this.#seccompFile = this.#writeSeccomp();
     this.#root = rootArguments(this.#directory);
     this.enforcement = {
@@ -58,13 +83,31 @@ export class BwrapSandbox implements Sandbox {
    */
   static create({ bwrap = '/usr/bin/bwrap', user }: BwrapOptions = {}): BwrapSandbox {
     if (!existsSync(bwrap)) throw unavailable(`${bwrap} is not there.`, 'Install the package bubblewrap.');
-    if ((statSync(bwrap).mode & 0o4000) !== 0) throw unavailable(`${bwrap} is setuid and cannot disable user namespaces.`, 'Remove its setuid bit.');
+    if ((statSync(bwrap).mode & 0o4000) !== 0)
+      throw unavailable(`${bwrap} is setuid and cannot disable user namespaces.`, 'Remove its setuid bit.');
     if (process.geteuid?.() === 0 && user === undefined) {
-      throw unavailable('The sandbox must not run as root.', 'Name an ordinary user by SANDBOX_UID and SANDBOX_GID, or start the server as one.');
+      throw unavailable(
+        'The sandbox must not run as root.',
+        'Name an ordinary user by SANDBOX_UID and SANDBOX_GID, or start the server as one.',
+      );
     }
     const sandbox = new BwrapSandbox(bwrap, user);
-    const args = [...namespaceArguments, ...sandbox.#root, '--tmpfs', '/tmp', '--remount-ro', '/dev', '--remount-ro', '/'];
-    const probe = spawnSync(bwrap, [...args, '--', '/usr/bin/prlimit', '--nproc=64', '/bin/true'], { encoding: 'utf8', env: {}, cwd: '/', ...user });
+    const args = [
+      ...namespaceArguments,
+      ...sandbox.#root,
+      '--tmpfs',
+      '/tmp',
+      '--remount-ro',
+      '/dev',
+      '--remount-ro',
+      '/',
+    ];
+    const probe = spawnSync(bwrap, [...args, '--', '/usr/bin/prlimit', '--nproc=64', '/bin/true'], {
+      encoding: 'utf8',
+      env: {},
+      cwd: '/',
+      ...user,
+    });
     if (probe.status === 0) return sandbox;
     sandbox.dispose();
     const why = (probe.stderr || String(probe.error)).trim();
@@ -94,7 +137,10 @@ export class BwrapSandbox implements Sandbox {
   spawn(argv: readonly string[], spec: SandboxSpec, options: SpawnOptions = {}): SandboxProcess {
     for (const argument of argv) {
       if (Buffer.byteLength(argument) <= MAX_ARGUMENT_BYTES) continue;
-      throw new HoldfastError('INVALID_REQUEST', 'An argument of the command is longer than 127 KiB; write it to a file first.');
+      throw new HoldfastError(
+        'INVALID_REQUEST',
+        'An argument of the command is longer than 127 KiB; write it to a file first.',
+      );
     }
     const limits: SandboxLimits = { ...defaultLimits, ...spec.limits, ...options.limits };
     const git = spec.gitDir === 'owned' ? null : openGit(spec.workspace);
@@ -156,7 +202,10 @@ function openGit(workspace: string): number | null {
   }
   if (!fstatSync(opened).isSymbolicLink()) return opened;
   closeSync(opened);
-  throw new HoldfastError('INVALID_REQUEST', 'The .git of the workspace is a symbolic link; it is not mounted into the sandbox.');
+  throw new HoldfastError(
+    'INVALID_REQUEST',
+    'The .git of the workspace is a symbolic link; it is not mounted into the sandbox.',
+  );
 }
 
 /** The first process inside waits at the gate (see BwrapProcess) and closes what the server leaked to it. */

@@ -36,7 +36,11 @@ function createCgroup(directory: string, limits: SandboxLimits): Cgroup {
   mkdirSync(directory);
   writeFileSync(join(directory, 'memory.max'), String(limits.memoryBytes));
   writeFileSync(join(directory, 'pids.max'), String(limits.pids));
-  for (const [file, value] of [['memory.swap.max', '0'], ['memory.oom.group', '1']] as const) tryWrite(join(directory, file), value);
+  for (const [file, value] of [
+    ['memory.swap.max', '0'],
+    ['memory.oom.group', '1'],
+  ] as const)
+    tryWrite(join(directory, file), value);
   return {
     add: (pid) => writeFileSync(join(directory, 'cgroup.procs'), String(pid)),
     outOfMemory: () => /^oom_kill [1-9]/m.test(read(join(directory, 'memory.events'))),

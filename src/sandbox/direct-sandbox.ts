@@ -10,7 +10,14 @@ import type { EndReason, Sandbox, SandboxProcess, SandboxResult, SandboxSpec, Sp
  */
 export class DirectSandbox implements Sandbox {
   readonly kind = 'off';
-  readonly enforcement = { filesystem: 'NONE', network: 'NONE', processes: 'process group only', memory: 'NONE', pids: 'NONE', seccomp: 'NONE' };
+  readonly enforcement = {
+    filesystem: 'NONE',
+    network: 'NONE',
+    processes: 'process group only',
+    memory: 'NONE',
+    pids: 'NONE',
+    seccomp: 'NONE',
+  };
 
   workspacePath(spec: SandboxSpec): string {
     return spec.workspace;
@@ -61,16 +68,28 @@ export class DirectSandbox implements Sandbox {
       };
       child.once('error', (cause) => {
         settle();
-        reject(new HoldfastError('SANDBOX_UNAVAILABLE', `The command could not be started: ${cause.message}`, { cause }));
+        reject(
+          new HoldfastError('SANDBOX_UNAVAILABLE', `The command could not be started: ${cause.message}`, { cause }),
+        );
       });
       child.once('close', (code) => {
         settle();
         killGroup(child.pid); // What the command left behind in its group.
-        resolve({ exitCode: reason === 'exit' ? code : null, reason, wallMs: performance.now() - started, outputBytes: bytes });
+        resolve({
+          exitCode: reason === 'exit' ? code : null,
+          reason,
+          wallMs: performance.now() - started,
+          outputBytes: bytes,
+        });
       });
     });
     result.catch(() => undefined);
-    return { stdout: forward(child.stdout, new PassThrough()), stderr: forward(child.stderr, new PassThrough()), result, kill };
+    return {
+      stdout: forward(child.stdout, new PassThrough()),
+      stderr: forward(child.stderr, new PassThrough()),
+      result,
+      kill,
+    };
   }
 }
 

@@ -15,7 +15,11 @@ export async function runInSandbox(
   options: SpawnOptions = {},
 ): Promise<SandboxRun> {
   const running = sandbox.spawn(argv, spec, options);
-  const [stdout, stderr, result] = await Promise.all([collect(running.stdout), collect(running.stderr), running.result]);
+  const [stdout, stderr, result] = await Promise.all([
+    collect(running.stdout),
+    collect(running.stderr),
+    running.result,
+  ]);
   return { ...result, stdout, stderr };
 }
 

@@ -23,7 +23,13 @@ export class ArtifactRecords {
   }
 
   /** Stores the bytes under a name of the session, replacing what had that name. */
-  async put(sessionId: string, name: string, mediaType: string, bytes: Uint8Array | string, at: number): Promise<Artifact> {
+  async put(
+    sessionId: string,
+    name: string,
+    mediaType: string,
+    bytes: Uint8Array | string,
+    at: number,
+  ): Promise<Artifact> {
     const blob = await this.#blobs.put(bytes);
     const size = Buffer.byteLength(bytes);
     const sql = `INSERT INTO artifacts (session_id, name, blob, media_type, size, created_at) VALUES (?, ?, ?, ?, ?, ?)
@@ -34,13 +40,16 @@ export class ArtifactRecords {
   }
 
   async list(sessionId: string): Promise<Artifact[]> {
-    return (await this.#db.all('SELECT * FROM artifacts WHERE session_id = ? ORDER BY name', sessionId)).map(toArtifact);
+    return (await this.#db.all('SELECT * FROM artifacts WHERE session_id = ? ORDER BY name', sessionId)).map(
+      toArtifact,
+    );
   }
 
   /** @throws HoldfastError ARTIFACT_NOT_FOUND */
   async read(sessionId: string, name: string): Promise<{ readonly artifact: Artifact; readonly bytes: Buffer }> {
     const row = await this.#db.get('SELECT * FROM artifacts WHERE session_id = ? AND name = ?', sessionId, name);
-    if (row === undefined) throw new HoldfastError('ARTIFACT_NOT_FOUND', `Session ${sessionId} has no artifact ${name} yet.`);
+    if (row === undefined)
+      throw new HoldfastError('ARTIFACT_NOT_FOUND', `Session ${sessionId} has no artifact ${name} yet.`);
     const artifact = toArtifact(row);
     return { artifact, bytes: await this.#blobs.get(artifact.blob) };
   }

@@ -50,7 +50,8 @@ export class FileBlobs implements Blobs {
     const bytes = await readFile(this.#path(id)).catch((cause: unknown) => {
       throw new HoldfastError('STORAGE_FAILED', `Blob ${id} could not be read: ${String(cause)}`, { cause });
     });
-    if (blobId(bytes) !== id) throw new HoldfastError('SNAPSHOT_TAMPERED', `Blob ${id} does not have the content it was stored with.`);
+    if (blobId(bytes) !== id)
+      throw new HoldfastError('SNAPSHOT_TAMPERED', `Blob ${id} does not have the content it was stored with.`);
     return bytes;
   }
 

@@ -114,7 +114,12 @@ async function fence(queries: Queries, sessionId: string, epoch: number): Promis
   throw new HoldfastError('STALE_ATTEMPT', `Another attempt has taken over session ${sessionId}.`);
 }
 
-async function insertCheckpoint(queries: Queries, sessionId: string, epoch: number, checkpoint: Checkpoint): Promise<void> {
+async function insertCheckpoint(
+  queries: Queries,
+  sessionId: string,
+  epoch: number,
+  checkpoint: Checkpoint,
+): Promise<void> {
   const { turn, seq, tree, usage, at } = checkpoint;
   const sql = `INSERT INTO checkpoints (session_id, turn, seq, epoch, tree, usage_json, at) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (session_id, turn) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch, tree = excluded.tree,

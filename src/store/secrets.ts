@@ -44,13 +44,18 @@ export class SealedSecrets {
     try {
       return this.#open(Buffer.from(row['sealed'] as Uint8Array), context(sessionId, name));
     } catch (cause) {
-      throw new HoldfastError('STORAGE_FAILED', `Secret ${name} of ${sessionId} cannot be opened with this master key.`, { cause });
+      throw new HoldfastError(
+        'STORAGE_FAILED',
+        `Secret ${name} of ${sessionId} cannot be opened with this master key.`,
+        { cause },
+      );
     }
   }
 
   /** Removes secrets of a session. */
   async forget(sessionId: string, names: readonly SecretName[]): Promise<void> {
-    for (const name of names) await this.#db.run('DELETE FROM secrets WHERE session_id = ? AND name = ?', sessionId, name);
+    for (const name of names)
+      await this.#db.run('DELETE FROM secrets WHERE session_id = ? AND name = ?', sessionId, name);
   }
 
   #open(sealed: Buffer, aad: Buffer): string {

@@ -85,7 +85,10 @@ export class SessionRecords {
     const row = await queries.get(sql, tenant, idempotency.key);
     if (row === undefined) return null;
     if (row['body_sha256'] !== idempotency.bodySha256) {
-      throw new HoldfastError('IDEMPOTENCY_MISMATCH', `Idempotency-Key ${idempotency.key} came with another body before.`);
+      throw new HoldfastError(
+        'IDEMPOTENCY_MISMATCH',
+        `Idempotency-Key ${idempotency.key} came with another body before.`,
+      );
     }
     return String(row['session_id']);
   }
@@ -148,7 +151,9 @@ export class SessionRecords {
 
   /** Ids of the sessions that have not ended. */
   async live(): Promise<string[]> {
-    const rows = await this.#db.all("SELECT id FROM sessions WHERE state NOT IN ('COMPLETE', 'FAILED') ORDER BY created_at");
+    const rows = await this.#db.all(
+      "SELECT id FROM sessions WHERE state NOT IN ('COMPLETE', 'FAILED') ORDER BY created_at",
+    );
     return rows.map((row) => String(row['id']));
   }
 

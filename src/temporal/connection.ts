@@ -18,7 +18,10 @@ const RETRY_MS = 500;
 export function temporalOptions(fallback?: string): TemporalOptions {
   const { connectionOptions, namespace } = loadClientConnectConfig();
   const address = connectionOptions.address ?? fallback;
-  return { connectionOptions: { ...connectionOptions, ...(address && { address }) }, namespace: namespace ?? 'default' };
+  return {
+    connectionOptions: { ...connectionOptions, ...(address && { address }) },
+    namespace: namespace ?? 'default',
+  };
 }
 
 /** A client that connects when it is first used: an API can start while Temporal is down. */
@@ -27,7 +30,10 @@ export function createClient({ connectionOptions, namespace }: TemporalOptions):
 }
 
 /** A worker's connection; waits until Temporal is there. */
-export async function connectWorker({ connectionOptions }: TemporalOptions, onWait: (error: unknown) => void): Promise<NativeConnection> {
+export async function connectWorker(
+  { connectionOptions }: TemporalOptions,
+  onWait: (error: unknown) => void,
+): Promise<NativeConnection> {
   for (;;) {
     try {
       return await NativeConnection.connect(connectionOptions);

@@ -19,7 +19,11 @@ async function handBack(client: Client, workflowId: string, isDead: (identity: s
   let count = 0;
   for (const { activityId, lastWorkerIdentity } of await pendingActivities(client, workflowId)) {
     if (!activityId || !lastWorkerIdentity || !isDead(lastWorkerIdentity)) continue;
-    const failure = ApplicationFailure.create({ message: 'The worker died.', type: 'WORKER_DIED', nextRetryDelay: '1ms' });
+    const failure = ApplicationFailure.create({
+      message: 'The worker died.',
+      type: 'WORKER_DIED',
+      nextRetryDelay: '1ms',
+    });
     try {
       await client.activity.fail({ workflowId, activityId }, failure);
       count += 1;

@@ -72,7 +72,11 @@ function launch(cli: string, directory: string, log: string, port: number, uiPor
   // WAL and FULL: a workflow that was accepted survives the loss of power, as the records do.
   const durable = ['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=2'];
   // A session of its own: Ctrl-C in the terminal must not end the server before the workers have drained.
-  const child = spawn(cli, [...args, ...durable], { detached: true, stdio: ['ignore', output, output], cwd: directory });
+  const child = spawn(cli, [...args, ...durable], {
+    detached: true,
+    stdio: ['ignore', output, output],
+    cwd: directory,
+  });
   closeSync(output);
   child.on('error', () => undefined); // Shows as a process that never gets healthy.
   child.unref();
@@ -97,7 +101,10 @@ function serverOf(note: Note, noteFile: string, reused: boolean): EmbeddedServer
 }
 
 async function waitUntilHealthy(note: Note, log: string): Promise<void> {
-  const healthy = await poll(async () => !isRunning(note) || ((await answers(note.port)) && (await answers(note.uiPort))), START_MS);
+  const healthy = await poll(
+    async () => !isRunning(note) || ((await answers(note.port)) && (await answers(note.uiPort))),
+    START_MS,
+  );
   if (healthy && isRunning(note)) return;
   const tail = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-5).join('\n');
   throw new HoldfastError('TEMPORAL_UNAVAILABLE', `The embedded Temporal server did not start:\n${tail}`);

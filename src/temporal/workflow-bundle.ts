@@ -24,8 +24,16 @@ export async function loadWorkflowBundle(cacheDirectory: string): Promise<{ read
 function contentHash(): string {
   const hash = createHash('sha256');
   const sources = globSync(['workflows/**/*.ts', 'domain/**/*.ts'], { cwd: root }).toSorted();
-  for (const path of sources) hash.update(path).update('\0').update(readFileSync(join(root, path))).update('\0');
-  return hash.update(readFileSync(join(root, '..', 'package-lock.json'))).digest('hex').slice(0, 32);
+  for (const path of sources)
+    hash
+      .update(path)
+      .update('\0')
+      .update(readFileSync(join(root, path)))
+      .update('\0');
+  return hash
+    .update(readFileSync(join(root, '..', 'package-lock.json')))
+    .digest('hex')
+    .slice(0, 32);
 }
 
 function read(file: string): string | null {

@@ -5,7 +5,10 @@ import type { Activities } from '../activities/index.ts';
  * Activities by kind of work. All heartbeat every second, so that a cancellation reaches them at once;
  * an attempt whose worker died is handed back when the worker starts again, long before the heartbeat is missed.
  */
-const alive = { heartbeatTimeout: '60s', cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED } as const;
+const alive = {
+  heartbeatTimeout: '60s',
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+} as const;
 
 /** Writes to the records: tried until they succeed, for nothing may happen unrecorded. */
 export const recording = proxyActivities<Activities>({

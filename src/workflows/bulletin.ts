@@ -17,7 +17,10 @@ export interface Bulletin {
 }
 
 /** Opens the bulletin; `look` answers the present view and what is awaited. */
-export function openBulletin(input: SessionInput, look: () => { readonly view: SessionView; readonly awaited: Awaited }): Bulletin {
+export function openBulletin(
+  input: SessionInput,
+  look: () => { readonly view: SessionView; readonly awaited: Awaited },
+): Bulletin {
   let rev = input.carried?.rev ?? 0;
   let stage: Stage = input.carried === undefined ? 'pending' : 'coding';
   let posted = input.carried === undefined ? '' : `${input.carried.state.phase}/${stage}`;

@@ -9,15 +9,34 @@ export interface Awaited {
 
 /** The live details in the Temporal Web UI: the state, how far it is, what is awaited, and the exact command to go on. */
 export function detailsOf(view: SessionView, awaited: Awaited): string {
-  const lines = [`**${view.state}** · ${view.stage}`, '', `Turns ${view.turns} · verification rounds ${view.iteration}`];
+  const lines = [
+    `**${view.state}** · ${view.stage}`,
+    '',
+    `Turns ${view.turns} · verification rounds ${view.iteration}`,
+  ];
   if (view.digest !== null) lines.push('', `Snapshot \`${view.digest}\``);
   if (view.missing.length > 0) {
-    lines.push('', 'Missing:', ...view.missing.map((text) => `- ${text}`), '', 'Answer with:', '', commandFor(view, awaited));
+    lines.push(
+      '',
+      'Missing:',
+      ...view.missing.map((text) => `- ${text}`),
+      '',
+      'Answer with:',
+      '',
+      commandFor(view, awaited),
+    );
   }
   if (view.pause !== null) {
-    lines.push('', `Paused (${view.pause.code}): ${view.pause.message}`, view.pause.remedy, '', signal(view, 'resume', {}));
+    lines.push(
+      '',
+      `Paused (${view.pause.code}): ${view.pause.message}`,
+      view.pause.remedy,
+      '',
+      signal(view, 'resume', {}),
+    );
   }
-  if (view.failure !== null) lines.push('', `Failed (${view.failure.code}): ${view.failure.message}`, view.failure.remedy);
+  if (view.failure !== null)
+    lines.push('', `Failed (${view.failure.code}): ${view.failure.message}`, view.failure.remedy);
   return lines.join('\n');
 }
 

@@ -32,7 +32,12 @@ export function failureOf(code: FailureCode, message: string, details?: Failure[
 
 /** A refusal of a message, as Temporal carries it: the type is the code, the first detail the failure. */
 export function refusal(code: FailureCode, message: string, details?: Failure['details']): ApplicationFailure {
-  return ApplicationFailure.create({ message, type: code, nonRetryable: true, details: [failureOf(code, message, details)] });
+  return ApplicationFailure.create({
+    message,
+    type: code,
+    nonRetryable: true,
+    details: [failureOf(code, message, details)],
+  });
 }
 
 function activityOf(error: unknown): string {

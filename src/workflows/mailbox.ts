@@ -67,9 +67,13 @@ export function openMailbox(input: SessionInput, now: Situation): Mailbox {
 function onSupplyInfo(box: Mailbox, now: Situation): void {
   const refuse = (message: messages.SupplyInfo): Failure | null => {
     const state = now.state();
-    const open = state.phase === 'PAUSED' ? state.resumeTo.phase !== 'EXECUTING' : state.phase !== 'FROZEN' && state.phase !== 'EXECUTING';
+    const open =
+      state.phase === 'PAUSED'
+        ? state.resumeTo.phase !== 'EXECUTING'
+        : state.phase !== 'FROZEN' && state.phase !== 'EXECUTING';
     if (!isLive(state)) return failureOf('SESSION_CLOSED', `The session is ${state.phase}.`);
-    if (now.closed() || !open) return failureOf('CONTRACT_FROZEN', 'The contract is frozen; nothing can be supplied any more.');
+    if (now.closed() || !open)
+      return failureOf('CONTRACT_FROZEN', 'The contract is frozen; nothing can be supplied any more.');
     const faulty = [...faultsOf(message.inputs, 'inputs'), ...faultsOf(message.answers, 'answers')];
     return faulty.length === 0 ? null : failureOf('INVALID_REQUEST', faulty.join(' '));
   };
@@ -113,7 +117,9 @@ function onExecute(box: Mailbox, now: Situation, auto: boolean): void {
     async (message) => {
       if (!isNew(box, message)) return now.view();
       const ticket = take();
-      await condition(() => ticket.granted || ticket.refusal !== null || !isLive(now.state()) || now.state().phase === 'PAUSED');
+      await condition(
+        () => ticket.granted || ticket.refusal !== null || !isLive(now.state()) || now.state().phase === 'PAUSED',
+      );
       if (ticket.refusal !== null) {
         forget(box, message); // A refusal is no outcome: the same request may be made again once the answer is there.
         const text = `Execution is refused, missing: ${ticket.refusal.join('; ')}`;
@@ -233,7 +239,9 @@ function faultsOf(record: unknown, name: string): string[] {
   if (record === undefined) return [];
   if (typeof record !== 'object' || record === null) return [`${name}: must be an object of texts.`];
   const entries = Object.entries(record);
-  const faults = entries.filter(([, value]) => typeof value !== 'string').map(([key]) => `${name}.${key}: must be a text.`);
+  const faults = entries
+    .filter(([, value]) => typeof value !== 'string')
+    .map(([key]) => `${name}.${key}: must be a text.`);
   const size = entries.reduce((sum, [key, value]) => sum + key.length + String(value).length, 0);
   return size > MAX_INFO_CHARS ? [...faults, `${name}: more than ${MAX_INFO_CHARS} characters.`] : faults;
 }

@@ -84,12 +84,20 @@ async function preflight(tools: Tools, now: State<'PREFLIGHT'>): Promise<State<'
     if (course.missing.length > 0 && input.auto && input.onMissing === 'fail') {
       throw new HoldfastError('MISSING_INFORMATION', `Missing: ${course.missing.join('; ')}`);
     }
-    const woken = await wf.condition(() => box.checked < box.supplied || box.execute !== null, Math.max(1, deadline - Date.now()));
+    const woken = await wf.condition(
+      () => box.checked < box.supplied || box.execute !== null,
+      Math.max(1, deadline - Date.now()),
+    );
     if (!woken) throw new HoldfastError('PREFLIGHT_TIMEOUT', `Not answered in time: ${course.missing.join('; ')}`);
   }
   course.freezing = true; // From here on a late answer is refused; nothing is awaited between the last check and this line.
   const { inputs, answers } = box;
-  const frozen = await checking.freezeSnapshot({ sessionId, inputs: { ...inputs }, answers: { ...answers }, at: Date.now() });
+  const frozen = await checking.freezeSnapshot({
+    sessionId,
+    inputs: { ...inputs },
+    answers: { ...answers },
+    at: Date.now(),
+  });
   if (box.execute !== null) box.execute.granted = true;
   box.execute = null;
   return { phase: 'FROZEN', base: now.base, frozen };
@@ -100,7 +108,11 @@ async function check({ box, course, input, post }: Tools, now: State<'PREFLIGHT'
   do {
     const upTo = box.supplied;
     const { inputs, answers } = box;
-    const found = await checking.checkPreflight({ sessionId: input.sessionId, inputs: { ...inputs }, answers: { ...answers } });
+    const found = await checking.checkPreflight({
+      sessionId: input.sessionId,
+      inputs: { ...inputs },
+      answers: { ...answers },
+    });
     course.missing = found.missing;
     course.awaited = found.awaited;
     await post(now, found.missing.length === 0 ? 'ready' : 'awaiting_input');

@@ -70,7 +70,11 @@ function interruption(box: Mailbox, from: State<LivePhase>): State<'FAILED' | 'P
 function after(error: unknown, box: Mailbox, from: State<LivePhase>): State<LivePhase | 'FAILED'> {
   if (wf.isCancellation(error)) {
     if (box.abort === null && box.pause !== null) return from;
-    return { phase: 'FAILED', failure: failureOf('ABORTED', box.abort ?? 'The workflow was cancelled.'), from: from.phase };
+    return {
+      phase: 'FAILED',
+      failure: failureOf('ABORTED', box.abort ?? 'The workflow was cancelled.'),
+      from: from.phase,
+    };
   }
   const { failure } = troubleOf(error);
   if (isCurable(failure) && isPausable(from)) return { phase: 'PAUSED', resumeTo: from, reason: failure };
@@ -78,7 +82,12 @@ function after(error: unknown, box: Mailbox, from: State<LivePhase>): State<Live
 }
 
 /** Starts a fresh history at a quiet moment: no activity runs and no message is waiting. */
-async function continueAsNewIfLong(input: SessionInput, box: Mailbox, state: State<'EXECUTING'>, rev: number): Promise<void> {
+async function continueAsNewIfLong(
+  input: SessionInput,
+  box: Mailbox,
+  state: State<'EXECUTING'>,
+  rev: number,
+): Promise<void> {
   const { continueAsNewSuggested, historyLength } = wf.workflowInfo();
   if (!continueAsNewSuggested && historyLength < input.maxHistoryEvents) return;
   await wf.condition(wf.allHandlersFinished);

@@ -14,7 +14,11 @@ export interface WebhookDeliveryInput {
  * Delivers one webhook, apart from its session: a dead endpoint never holds anybody.
  * The same bytes are sent each time; after the last try the delivery is kept as dead.
  */
-export async function webhookDelivery({ eventId, retries, backoffMs }: WebhookDeliveryInput): Promise<'delivered' | 'dead'> {
+export async function webhookDelivery({
+  eventId,
+  retries,
+  backoffMs,
+}: WebhookDeliveryInput): Promise<'delivered' | 'dead'> {
   const { sendWebhook } = proxyActivities<Activities>({
     startToCloseTimeout: '2m',
     retry: { maximumAttempts: retries + 1, initialInterval: backoffMs, backoffCoefficient: 2, maximumInterval: '1h' },

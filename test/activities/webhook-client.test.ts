@@ -8,7 +8,10 @@ import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 const secret = `whsec_${Buffer.alloc(32, 5).toString('base64')}`;
 const body = JSON.stringify({ session_id: 'ses_a', seq: 1 });
 
-async function prepare(url: string, options = { allowPrivate: true, timeoutMs: 2000 }): Promise<{ store: Store; client: WebhookClient }> {
+async function prepare(
+  url: string,
+  options = { allowPrivate: true, timeoutMs: 2000 },
+): Promise<{ store: Store; client: WebhookClient }> {
   const store = openStore({ directory: temporaryDirectory() });
   const client = new WebhookClient(store, options);
   onTestFinished(async () => {
@@ -44,7 +47,9 @@ test('a webhook that was delivered is not sent again', async () => {
 });
 
 test('each attempt sends the same id and body, and a refusal names how long to wait', async () => {
-  const { url, received } = await receiver((count) => (count === 1 ? { status: 503, headers: { 'retry-after': '7' } } : { status: 200 }));
+  const { url, received } = await receiver((count) =>
+    count === 1 ? { status: 503, headers: { 'retry-after': '7' } } : { status: 200 },
+  );
   const { store, client } = await prepare(url);
   await expect(client.send('evt_a_1')).rejects.toMatchObject({ code: 'WEBHOOK_FAILED', retryAfterMs: 7000 });
   expect(await store.deliveries.find('evt_a_1')).toMatchObject({ state: 'pending', attempts: 1, lastStatus: 503 });

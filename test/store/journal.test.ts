@@ -12,7 +12,13 @@ async function storeWithSession(): Promise<Store> {
 }
 
 const entry = (text: string) => ({ text });
-const checkpoint = (turn: number, seq: number) => ({ turn, seq, tree: `tree${turn}`, usage: { ...noUsage, turns: turn }, at: turn });
+const checkpoint = (turn: number, seq: number) => ({
+  turn,
+  seq,
+  tree: `tree${turn}`,
+  usage: { ...noUsage, turns: turn },
+  at: turn,
+});
 
 test('a claim answers the entries of the checkpoint and, apart, what came after it', async () => {
   const { journal } = await storeWithSession();
@@ -23,7 +29,12 @@ test('a claim answers the entries of the checkpoint and, apart, what came after 
   await journal.append('ses_a', 1, { fromSeq: 3, entries: [entry('reply')] });
 
   const second = await journal.claim('ses_a');
-  expect(second).toEqual({ epoch: 2, checkpoint: checkpoint(1, 2), entries: [entry('a'), entry('b')], tail: [entry('reply')] });
+  expect(second).toEqual({
+    epoch: 2,
+    checkpoint: checkpoint(1, 2),
+    entries: [entry('a'), entry('b')],
+    tail: [entry('reply')],
+  });
 });
 
 test('a stale attempt can write neither entries nor a checkpoint', async () => {

@@ -44,7 +44,8 @@ test('the list is newest first, filtered, and goes on after a given session', as
     const task = sampleTask({ labels: [label] });
     await sessions.create(sampleSession(`ses_${index}`, { createdAt: index, task }));
   }
-  const ids = async (filter: object) => (await sessions.list({ tenant: 'default', limit: 10, ...filter })).map(({ id }) => id);
+  const ids = async (filter: object) =>
+    (await sessions.list({ tenant: 'default', limit: 10, ...filter })).map(({ id }) => id);
   expect(await ids({})).toEqual(['ses_2', 'ses_1', 'ses_0']);
   expect(await ids({ label: 'red' })).toEqual(['ses_2', 'ses_0']);
   expect(await ids({ after: { createdAt: 2, id: 'ses_2' }, limit: 1 })).toEqual(['ses_1']);

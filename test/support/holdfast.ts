@@ -38,7 +38,15 @@ export class Holdfast {
     const ports = { PORT: await freePort(), TEMPORAL_PORT: await freePort(), TEMPORAL_UI_PORT: await freePort() };
     const fixed = Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)]));
     const { PATH = '', HOME = '', TEMPORAL_CLI_PATH = '' } = process.env;
-    const server = new Holdfast(dataDir, { PATH, HOME, TEMPORAL_CLI_PATH, DATA_DIR: dataDir, LOG_LEVEL: 'info', ...fixed, ...env });
+    const server = new Holdfast(dataDir, {
+      PATH,
+      HOME,
+      TEMPORAL_CLI_PATH,
+      DATA_DIR: dataDir,
+      LOG_LEVEL: 'info',
+      ...fixed,
+      ...env,
+    });
     await server.start();
     return server;
   }
@@ -55,7 +63,8 @@ export class Holdfast {
   async start(changes: Readonly<Record<string, string>> = {}): Promise<void> {
     Object.assign(this.env, changes);
     const child = spawn(process.execPath, [main], { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
     this.#child = child;
     await until(async () => {
       if (child.exitCode !== null) throw new Error(`Holdfast ended with ${child.exitCode}:\n${this.#log}`);
@@ -103,7 +112,12 @@ export class Holdfast {
   }
 
   /** Calls the API. */
-  async call(method: string, path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer> {
     const response = await fetch(this.url + path, {
       method,
       headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
@@ -111,7 +125,11 @@ export class Holdfast {
     });
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json') === true;
-    return { status: response.status, headers: response.headers, body: isJson && text !== '' ? JSON.parse(text) : text };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson && text !== '' ? JSON.parse(text) : text,
+    };
   }
 
   /** Creates a session and answers its id. */

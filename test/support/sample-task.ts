@@ -13,6 +13,7 @@ export function sampleTask(changes: Partial<Task> = {}): Task {
     onMissing: 'ask',
     delivery: 'branch',
     branch: 'feat/ai-task-1',
+    author: { name: 'Holdfast', email: 'holdfast@localhost' },
     model: { provider: 'anthropic', id: 'scripted', thinkingLevel: 'off' },
     limits: { maxSteps: 50, maxIterations: 3 },
     testStrategy: 'full',

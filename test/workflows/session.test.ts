@@ -60,16 +60,20 @@ async function failureOf(promise: Promise<unknown>): Promise<{ type: unknown; me
     () => new Error('it did not fail'),
     (reason: unknown) => reason,
   );
-  const cause = error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError ? error.cause : error;
+  const cause =
+    error instanceof WorkflowFailedError || error instanceof WorkflowUpdateFailedError ? error.cause : error;
   if (!(cause instanceof ApplicationFailure)) throw error;
   return { type: cause.type, message: cause.message, details: cause.details?.[0] };
 }
 
-const until = (condition: () => boolean | Promise<boolean>) => vi.waitUntil(condition, { timeout: 20_000, interval: 20 });
+const until = (condition: () => boolean | Promise<boolean>) =>
+  vi.waitUntil(condition, { timeout: 20_000, interval: 20 });
 const phaseOf = async (handle: WorkflowHandle) => (await handle.query(messages.viewQuery)).state;
 const failing = (code: ConstructorParameters<typeof HoldfastError>[0]) => () => {
   const failure = new HoldfastError(code, `told to fail with ${code}`).toFailure();
-  return Promise.reject(ApplicationFailure.create({ type: code, message: failure.message, nonRetryable: true, details: [failure] }));
+  return Promise.reject(
+    ApplicationFailure.create({ type: code, message: failure.message, nonRetryable: true, details: [failure] }),
+  );
 };
 
 test('an automatic session with nothing missing walks the diagram to COMPLETE and announces each stage', async () => {
@@ -99,15 +103,22 @@ const asksForColor: Partial<Activities> = {
 
 test('step by step: preflight answers what is missing, execute is refused until it is supplied', async () => {
   await withSession({ auto: false }, asksForColor, async ({ handle }) => {
-    expect(await failureOf(handle.executeUpdate(messages.executeUpdate, { args: [{}] }))).toMatchObject({ type: 'PREFLIGHT_REQUIRED' });
+    expect(await failureOf(handle.executeUpdate(messages.executeUpdate, { args: [{}] }))).toMatchObject({
+      type: 'PREFLIGHT_REQUIRED',
+    });
     const first = await handle.executeUpdate(messages.supplyInfoUpdate, { args: [{ requestId: 'a' }] });
     expect(first).toMatchObject({ state: 'PREFLIGHT', stage: 'awaiting_input', missing: ['Which color?'] });
-    expect(await failureOf(handle.executeUpdate(messages.executeUpdate, { args: [{ requestId: 'x' }] }))).toMatchObject({
-      type: 'PREFLIGHT_INCOMPLETE',
-      details: { details: { missingInfo: ['Which color?'] } },
-    });
+    expect(await failureOf(handle.executeUpdate(messages.executeUpdate, { args: [{ requestId: 'x' }] }))).toMatchObject(
+      {
+        type: 'PREFLIGHT_INCOMPLETE',
+        details: { details: { missingInfo: ['Which color?'] } },
+      },
+    );
     const args = [{ requestId: 'b', inputs: { color: 'red' } }] as [messages.SupplyInfo];
-    expect(await handle.executeUpdate(messages.supplyInfoUpdate, { args })).toMatchObject({ missing: [], stage: 'ready' });
+    expect(await handle.executeUpdate(messages.supplyInfoUpdate, { args })).toMatchObject({
+      missing: [],
+      stage: 'ready',
+    });
     const executed = await handle.executeUpdate(messages.executeUpdate, { args: [{ requestId: 'x' }] });
     expect(executed.digest).toMatch(/^sha256:/);
     expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
@@ -151,7 +162,9 @@ test('after the freeze an answer is refused with CONTRACT_FROZEN and a second ex
     await until(async () => (await phaseOf(handle)) === 'EXECUTING');
     const late = handle.executeUpdate(messages.supplyInfoUpdate, { args: [{ inputs: { color: 'red' } }] });
     expect(await failureOf(late)).toMatchObject({ type: 'CONTRACT_FROZEN' });
-    expect(await failureOf(handle.executeUpdate(messages.executeUpdate, { args: [{}] }))).toMatchObject({ type: 'ALREADY_EXECUTING' });
+    expect(await failureOf(handle.executeUpdate(messages.executeUpdate, { args: [{}] }))).toMatchObject({
+      type: 'ALREADY_EXECUTING',
+    });
     release();
   });
 });
@@ -174,7 +187,10 @@ test('a message that is repeated with its requestId changes nothing and answers 
 
 test('an automatic session that must not ask fails with MISSING_INFORMATION', async () => {
   await withSession({ onMissing: 'fail' }, asksForColor, async ({ handle }) => {
-    expect(await failureOf(handle.result())).toMatchObject({ type: 'MISSING_INFORMATION', message: 'Missing: Which color?' });
+    expect(await failureOf(handle.result())).toMatchObject({
+      type: 'MISSING_INFORMATION',
+      message: 'Missing: Which color?',
+    });
   });
 });
 
@@ -193,7 +209,9 @@ test('a key that is refused pauses the session, and it goes on after resume', as
   };
   await withSession({}, { synthesizeContract }, async ({ handle, announced }) => {
     await until(async () => (await phaseOf(handle)) === 'PAUSED');
-    expect(await handle.query(messages.viewQuery)).toMatchObject({ pause: { code: 'MODEL_AUTH_FAILED', remedy: expect.any(String) } });
+    expect(await handle.query(messages.viewQuery)).toMatchObject({
+      pause: { code: 'MODEL_AUTH_FAILED', remedy: expect.any(String) },
+    });
     await handle.executeUpdate(messages.resumeUpdate, { args: [{}] });
     expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
     expect(announced).toContain('PAUSED/paused');
@@ -246,7 +264,10 @@ test('pause lets the running chunk come to its border, and resume goes on with t
     await until(() => chunks === 1);
     await handle.executeUpdate(messages.pauseUpdate, { args: [{ reason: 'lunch' }] });
     await until(async () => (await phaseOf(handle)) === 'PAUSED');
-    expect(await handle.query(messages.viewQuery)).toMatchObject({ turns: 1, pause: { code: 'OPERATOR', message: 'lunch' } });
+    expect(await handle.query(messages.viewQuery)).toMatchObject({
+      turns: 1,
+      pause: { code: 'OPERATOR', message: 'lunch' },
+    });
     await handle.executeUpdate(messages.resumeUpdate, { args: [{}] });
     expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
     expect(held).toBe(false);
@@ -283,7 +304,12 @@ test('red evidence goes back to the agent up to maxIterations, then the session 
       feedback.push(chunk.feedback);
       return { outcome: 'submitted', turns: 1, tree: 'a' };
     },
-    verify: async ({ iteration }) => ({ accepted: false, verified: true, summary: 'still_failing: t', evidence: `blob${iteration}` }),
+    verify: async ({ iteration }) => ({
+      accepted: false,
+      verified: true,
+      summary: 'still_failing: t',
+      evidence: `blob${iteration}`,
+    }),
   };
   await withSession({}, overrides, async ({ handle }) => {
     expect(await failureOf(handle.result())).toMatchObject({ type: 'CHECKS_FAILED' });

@@ -2,7 +2,13 @@ import type { Activities } from '../../src/activities/index.ts';
 
 const base = { commit: 'c'.repeat(40), tree: 'b'.repeat(40), ref: 'refs/heads/main' };
 const frozen = { digest: `sha256:${'d'.repeat(64)}`, createdAt: 1, filesFrozen: 0, toolsWhitelisted: [] };
-const delivered = { kind: 'branch', branch: 'feat/x', commit: 'e'.repeat(40), tree: 'f'.repeat(40), verified: true } as const;
+const delivered = {
+  kind: 'branch',
+  branch: 'feat/x',
+  commit: 'e'.repeat(40),
+  tree: 'f'.repeat(40),
+  verified: true,
+} as const;
 
 /** Every announcement of a run as `STATE/stage`, and the activities behind it. */
 export interface StandIns {

@@ -15,6 +15,11 @@ export function agentTools(options: {
 }): ToolDefinition[] {
   const { whitelist, sandbox, spec, onPlan } = options;
   const cwd = sandbox.workspacePath(spec);
-  const all = [bashTool(sandbox, spec, cwd), ...fileTools(sandbox, spec, cwd), ...searchTools(sandbox, spec), ...controlTools(onPlan)];
+  const all = [
+    bashTool(sandbox, spec, cwd),
+    ...fileTools(sandbox, spec, cwd),
+    ...searchTools(sandbox, spec),
+    ...controlTools(onPlan),
+  ];
   return all.filter(({ name }) => whitelist.includes(name));
 }

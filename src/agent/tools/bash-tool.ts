@@ -21,7 +21,8 @@ export function bashTool(sandbox: Sandbox, spec: SandboxSpec, cwd: string): Tool
       running.stdout.on('data', (chunk: Buffer) => output.add(chunk));
       running.stderr.on('data', (chunk: Buffer) => output.add(chunk));
       const { reason, exitCode } = await running.result;
-      if (reason !== 'exit' && reason !== 'timeout' && reason !== 'aborted') output.add(Buffer.from(`\n[sandbox] killed: ${reason}\n`));
+      if (reason !== 'exit' && reason !== 'timeout' && reason !== 'aborted')
+        output.add(Buffer.from(`\n[sandbox] killed: ${reason}\n`));
       onData(output.text());
       // These two messages are pi's protocol for commands that did not end by themselves.
       if (reason === 'aborted') throw new Error('aborted');

@@ -14,7 +14,8 @@ export function controlTools(onPlan: (steps: readonly PlanStep[]) => Promise<voi
   const plan = defineTool({
     name: 'plan',
     label: 'plan',
-    description: 'Replaces your plan. Call it at the start and whenever a step is done. People follow your progress by it.',
+    description:
+      'Replaces your plan. Call it at the start and whenever a step is done. People follow your progress by it.',
     parameters: Type.Object({
       steps: Type.Array(
         Type.Object({
@@ -32,7 +33,9 @@ export function controlTools(onPlan: (steps: readonly PlanStep[]) => Promise<voi
     name: SUBMIT,
     label: 'submit result',
     description: 'Hands in the finished work and ends your run. The server then runs the acceptance commands itself.',
-    parameters: Type.Object({ summary: Type.String({ description: 'What was done and decided, for the commit message and the report.' }) }),
+    parameters: Type.Object({
+      summary: Type.String({ description: 'What was done and decided, for the commit message and the report.' }),
+    }),
     execute: async () => ({ ...answer('The result is handed in.'), terminate: true }),
   });
   const blocked = defineTool({

@@ -1,4 +1,9 @@
-import { createEditToolDefinition, createReadToolDefinition, createWriteToolDefinition, type ToolDefinition } from '@earendil-works/pi-coding-agent';
+import {
+  createEditToolDefinition,
+  createReadToolDefinition,
+  createWriteToolDefinition,
+  type ToolDefinition,
+} from '@earendil-works/pi-coding-agent';
 import { runInSandbox } from '../../sandbox/run-in-sandbox.ts';
 import type { Sandbox, SandboxSpec } from '../../sandbox/sandbox.ts';
 
@@ -12,18 +17,33 @@ const TIMEOUT_MS = 30_000;
 export function fileTools(sandbox: Sandbox, spec: SandboxSpec, cwd: string): ToolDefinition[] {
   const run = async (argv: readonly string[], stdin?: string): Promise<Buffer> => {
     const limits = { wallMs: TIMEOUT_MS, outputBytes: MAX_FILE_BYTES };
-    const { exitCode, reason, stdout, stderr } = await runInSandbox(sandbox, argv, spec, { limits, ...(stdin !== undefined && { stdin }) });
+    const { exitCode, reason, stdout, stderr } = await runInSandbox(sandbox, argv, spec, {
+      limits,
+      ...(stdin !== undefined && { stdin }),
+    });
     if (reason === 'output_limit') throw new Error(`The file is larger than ${MAX_FILE_BYTES} bytes.`);
-    if (reason !== 'exit' || exitCode !== 0) throw new Error(stderr.toString('utf8').trim() || `${argv[0]} ended: ${reason} ${exitCode}`);
+    if (reason !== 'exit' || exitCode !== 0)
+      throw new Error(stderr.toString('utf8').trim() || `${argv[0]} ended: ${reason} ${exitCode}`);
     return stdout;
   };
   const readFile = (path: string): Promise<Buffer> => run(['/bin/cat', '--', path]);
-  const access = async (path: string): Promise<void> => void (await run(['/bin/sh', '-c', 'test -r "$1" || { echo "$1: no such readable file" >&2; exit 1; }', 'access', path]));
+  const access = async (path: string): Promise<void> =>
+    void (await run([
+      '/bin/sh',
+      '-c',
+      'test -r "$1" || { echo "$1: no such readable file" >&2; exit 1; }',
+      'access',
+      path,
+    ]));
   const script = 'mkdir -p -- "$(dirname -- "$1")" && cat > "$1"';
-  const writeFile = async (path: string, content: string): Promise<void> => void (await run(['/bin/bash', '-c', script, 'write', path], content));
+  const writeFile = async (path: string, content: string): Promise<void> =>
+    void (await run(['/bin/bash', '-c', script, 'write', path], content));
   const mkdir = async (): Promise<void> => undefined; // writeFile makes the directory, in the same command.
   return [
-    createReadToolDefinition(cwd, { autoResizeImages: false, operations: { readFile, access, detectImageMimeType: async () => null } }),
+    createReadToolDefinition(cwd, {
+      autoResizeImages: false,
+      operations: { readFile, access, detectImageMimeType: async () => null },
+    }),
     createWriteToolDefinition(cwd, { operations: { writeFile, mkdir } }),
     createEditToolDefinition(cwd, { operations: { readFile, writeFile, access } }),
   ] as unknown as ToolDefinition[];

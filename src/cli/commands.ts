@@ -1,0 +1,201 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import type { HoldfastClient, Session } from './client.ts';
+import { doctor } from './doctor.ts';
+import { exitCodeOf, exitCodes } from './exit-codes.ts';
+import { follow, tellEvents } from './follow.ts';
+import { runRequest, UsageError } from './run-request.ts';
+
+/** What a command works with. */
+export interface CommandContext {
+  readonly client: HoldfastClient;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Progress and hints, for people. */
+  readonly tell: (line: string) => void;
+  /** The result, for programs. */
+  readonly print: (result: unknown) => void;
+}
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
+
+interface Command {
+  readonly usage: string;
+  readonly summary: string;
+  readonly options: Options;
+  readonly run: (args: readonly string[], values: Values, context: CommandContext) => Promise<number>;
+}
+
+/** The commands by name. */
+export const commands: Readonly<Record<string, Command>> = {
+  run: {
+    usage: "run ['<json>'] [--wait]",
+    summary: 'Run one task to its end; the result is JSON on stdout',
+    options: { wait: { type: 'boolean' } },
+    run: runTask,
+  },
+  get: {
+    usage: 'get <id>',
+    summary: 'Show a session',
+    options: {},
+    run: async ([id], _, { client, print }) => show(await client.session(given(id)), print),
+  },
+  answer: {
+    usage: 'answer <id> [--input name=value]… [--answer question=text]… [--execute]',
+    summary: 'Supply what is missing, and start with --execute',
+    options: {
+      input: { type: 'string', multiple: true },
+      answer: { type: 'string', multiple: true },
+      execute: { type: 'boolean' },
+    },
+    run: answer,
+  },
+  pause: {
+    usage: 'pause <id>',
+    summary: 'Let a session wait between two turns',
+    options: {},
+    run: tellSession('pause'),
+  },
+  resume: {
+    usage: 'resume <id> [--max-steps n] [--model-api-key-file file]',
+    summary: 'Let a paused session go on',
+    options: { 'max-steps': { type: 'string' }, 'model-api-key-file': { type: 'string' } },
+    run: tellSession('resume', resumeBody),
+  },
+  abort: { usage: 'abort <id>', summary: 'End a session; its work is kept', options: {}, run: tellSession('abort') },
+  logs: {
+    usage: 'logs <id> [--follow]',
+    summary: 'Show the events of a session',
+    options: { follow: { type: 'boolean' } },
+    run: logs,
+  },
+  doctor: {
+    usage: 'doctor',
+    summary: 'Check this machine and the server',
+    options: {},
+    run: async (_args, _values, { client, env, tell }) => ((await doctor(client, env, tell)) ? 0 : 1),
+  },
+};
+
+/**
+ * Runs a command of {@link commands} and answers its exit code.
+ * @throws UsageError
+ */
+export async function runCommand(name: string, argv: readonly string[], context: CommandContext): Promise<number> {
+  const command = commands[name];
+  if (command === undefined) throw new UsageError(`There is no command ${name}.`);
+  const { values, positionals } = parse(argv, command);
+  return command.run(positionals, values, context);
+}
+
+function parse(argv: readonly string[], { options, usage }: Command): { values: Values; positionals: string[] } {
+  try {
+    return parseArgs({ args: [...argv], options, allowPositionals: true }) as { values: Values; positionals: string[] };
+  } catch (error) {
+    throw new UsageError(`${error instanceof Error ? error.message : String(error)}\nUsage: holdfast ${usage}`);
+  }
+}
+
+async function runTask([argument]: readonly string[], values: Values, context: CommandContext): Promise<number> {
+  const { client, env, tell } = context;
+  const { body, idempotencyKey } = runRequest(argument, env);
+  const headers = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
+  const { sessionId } = await client.call<{ sessionId: string }>('POST', '/api/sessions', body, headers);
+  tell(`session ${sessionId} (Ctrl-C leaves it running; \`holdfast logs ${sessionId} --follow\` comes back to it)`);
+  return finish(await follow(client, sessionId, tell, values['wait'] === true), context);
+}
+
+async function finish(session: Session, { client, tell, print }: CommandContext): Promise<number> {
+  const { sessionId, state, pause, failure } = session;
+  if (state === 'COMPLETE' || state === 'FAILED') {
+    const report = await client.call('GET', `/api/sessions/${sessionId}/report`).catch(() => null);
+    print({ ...session, report });
+  } else print(session);
+  if (state === 'PREFLIGHT') await tellMissing(client, sessionId, tell);
+  const reason = pause ?? failure;
+  if (reason !== undefined) tell(`${state} ${reason.code}: ${reason.message}\n${reason.remedy}`);
+  return exitCodeOf(session) ?? exitCodes.failed;
+}
+
+interface Missing {
+  readonly missingInfo: readonly string[];
+  readonly contract: {
+    readonly items: readonly { readonly kind: string; readonly name: string; readonly state: string }[];
+  } | null;
+}
+
+async function tellMissing(client: HoldfastClient, id: string, tell: (line: string) => void): Promise<void> {
+  const { missingInfo, contract } = await client.call<Missing>('POST', `/api/sessions/${id}/preflight`, {});
+  const open = contract?.items.filter(({ state }) => state === 'missing') ?? [];
+  const flags = open
+    .map(({ kind, name }) =>
+      kind === 'question' ? `--answer ${name}='…'` : kind === 'input' ? `--input ${name}='…'` : '',
+    )
+    .filter(Boolean);
+  tell(
+    `Missing:\n${missingInfo.map((text) => `- ${text}`).join('\n')}\nAnswer with:\n  holdfast answer ${id} ${flags.join(' ')} --execute`,
+  );
+}
+
+async function answer(
+  [id]: readonly string[],
+  values: Values,
+  { client, print, tell }: CommandContext,
+): Promise<number> {
+  const path = `/api/sessions/${encodeURIComponent(given(id))}`;
+  const body = { inputs: pairs(values['input']), answers: pairs(values['answer']) };
+  const checked = await client.call<Missing & { canProceed: boolean }>('POST', `${path}/preflight`, body);
+  if (!checked.canProceed) await tellMissing(client, given(id), tell);
+  if (checked.canProceed && values['execute'] === true) print(await client.call('POST', `${path}/execute`, {}));
+  else print(checked);
+  return checked.canProceed ? 0 : exitCodes.missingInformation;
+}
+
+function tellSession(what: string, bodyOf: (values: Values) => object = () => ({})): Command['run'] {
+  return async ([id], values, { client, print }) => {
+    const path = `/api/sessions/${encodeURIComponent(given(id))}/${what}`;
+    print(await client.call('POST', path, bodyOf(values)));
+    return 0;
+  };
+}
+
+function resumeBody(values: Values): object {
+  const steps = values['max-steps'];
+  const file = values['model-api-key-file'];
+  if (typeof steps === 'string' && !/^\d+$/.test(steps)) throw new UsageError('--max-steps must be a whole number.');
+  return {
+    ...(typeof steps === 'string' && { limits: { maxSteps: Number(steps) } }),
+    ...(typeof file === 'string' && { credentials: { modelApiKey: readFileSync(file, 'utf8').trim() } }),
+  };
+}
+
+async function logs([id]: readonly string[], values: Values, context: CommandContext): Promise<number> {
+  const { client, tell } = context;
+  if (values['follow'] !== true) {
+    await client.session(given(id));
+    await tellEvents(client, given(id), 0, tell);
+    return 0;
+  }
+  return exitCodeOf(await follow(client, given(id), tell, true)) ?? 0;
+}
+
+function show(session: Session, print: CommandContext['print']): number {
+  print(session);
+  return 0;
+}
+
+function given(id: string | undefined): string {
+  if (id === undefined) throw new UsageError('The id of a session is missing.');
+  return id;
+}
+
+function pairs(values: Values[string]): Record<string, string> {
+  const list = Array.isArray(values) ? values : [];
+  return Object.fromEntries(
+    list.map((pair) => {
+      const [, name, value] = /^([^=]+)=(.*)$/s.exec(String(pair)) ?? [];
+      if (name === undefined || value === undefined) throw new UsageError(`${String(pair)} is not name=value.`);
+      return [name, value];
+    }),
+  );
+}
