@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { HoldfastError } from './domain/failure.ts';
 import { ModelSpec } from './domain/model-spec.ts';
@@ -153,7 +154,7 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
     port: vars.PORT,
     dataDir,
     sessionsDir: resolve(vars.SESSIONS_DIR ?? join(dataDir, 'sessions')),
-    workingDir: resolve(vars.WORKING_DIR ?? join(dataDir, 'work')),
+    workingDir: resolve(vars.WORKING_DIR ?? defaultWorkingDir(dataDir)),
     agentDir: resolve(vars.AGENT_DIR ?? join(dataDir, 'agent')),
     allowedRoots: vars.ALLOWED_ROOTS.split(':')
       .filter(Boolean)
@@ -191,6 +192,23 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
     maxHistoryEvents: vars.MAX_HISTORY_EVENTS,
     logLevel: vars.LOG_LEVEL,
   };
+}
+
+/**
+ * Work trees lie below the data directory, unless its path is closed to the ordinary user that commands run as when the server is
+ * root (a checkout in root's home, say): then below /var/lib, in a directory of their own.
+ */
+function defaultWorkingDir(dataDir: string): string {
+  const inside = join(dataDir, 'work');
+  if (process.geteuid?.() !== 0 || isOpenToAll(dataDir)) return inside;
+  return join('/var/lib/holdfast', createHash('sha256').update(dataDir).digest('hex').slice(0, 12));
+}
+
+function isOpenToAll(path: string): boolean {
+  for (let directory = path; ; directory = dirname(directory)) {
+    if (existsSync(directory) && (statSync(directory).mode & 0o001) === 0) return false;
+    if (directory === dirname(directory)) return true;
+  }
 }
 
 function secretOf(env: Readonly<Record<string, string | undefined>>, name: string): Secret {

@@ -24,6 +24,7 @@ import { reportReady } from './supervisor.ts';
 import { connectWorker, createClient, temporalOptions } from './temporal/connection.ts';
 import { handBackDeadAttempts } from './temporal/dead-attempts.ts';
 import { isDeadWorker, workerIdentity } from './temporal/process-identity.ts';
+import { installRuntime } from './temporal/runtime.ts';
 import { loadWorkflowBundle } from './temporal/workflow-bundle.ts';
 
 const config = loadConfig(process.env);
@@ -32,6 +33,7 @@ await runWorker(config, logger);
 
 /** A worker process: makes everything, takes over what dead workers of this host held, and works until SIGTERM. */
 async function runWorker(config: Config, logger: Logger): Promise<void> {
+  installRuntime(logger);
   const sandbox = createSandbox(config.sandbox);
   logger.info({ sandbox: sandbox.kind, enforcement: sandbox.enforcement }, 'sandbox');
   if (sandbox.kind === 'off')

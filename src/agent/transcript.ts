@@ -51,9 +51,13 @@ export function standingOf(manager: SessionManager): Standing {
   if (last.role === 'assistant') return { kind: 'ended' };
   if (last.role !== 'toolResult' || last.isError) return { kind: 'open' };
   const args = argumentsOf(messages as readonly { role: string }[], last);
-  if (last.toolName === SUBMIT) return { kind: 'submitted', summary: String(args['summary'] ?? '') };
-  if (last.toolName === BLOCKED) return { kind: 'blocked', reason: String(args['reason'] ?? '') };
+  if (last.toolName === SUBMIT) return { kind: 'submitted', summary: textOf(args['summary']) };
+  if (last.toolName === BLOCKED) return { kind: 'blocked', reason: textOf(args['reason']) };
   return { kind: 'open' };
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function argumentsOf(messages: readonly { role: string }[], result: ToolResultMessage): Record<string, unknown> {

@@ -1,4 +1,4 @@
-import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Store } from '../store/store.ts';
 import { refuseInvalid } from './errors.ts';

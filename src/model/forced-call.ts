@@ -8,7 +8,7 @@ import {
   type Models,
   type Tool,
 } from '@earendil-works/pi-ai';
-import { HoldfastError } from '../domain/failure.ts';
+import type { HoldfastError } from '../domain/failure.ts';
 import { addUsage, noUsage, type Usage } from '../domain/usage.ts';
 import { classifyModelError } from './classify.ts';
 import type { ModelAccess } from './provider.ts';

@@ -174,9 +174,16 @@ export class BwrapSandbox implements Sandbox {
       ...this.#root,
       ...sessionArguments(spec, limits, hasGit ? descriptors.git : null),
       ...environmentArguments(env ?? {}),
-      ...['--chdir', cwd ?? WORKSPACE_MOUNT, '--json-status-fd', String(descriptors.status)],
+      '--chdir',
+      cwd ?? WORKSPACE_MOUNT,
+      '--json-status-fd',
+      String(descriptors.status),
       ...(this.#seccompFile === null ? [] : ['--seccomp', String(descriptors.seccomp)]),
-      ...['--remount-ro', '/dev', '--remount-ro', '/'], // Both are in memory and without a limit of size.
+      // Both are in memory and without a limit of size.
+      '--remount-ro',
+      '/dev',
+      '--remount-ro',
+      '/',
     ];
   }
 

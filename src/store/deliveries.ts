@@ -71,6 +71,6 @@ function toDelivery(row: Row): Delivery {
     state: row['state'] as Delivery['state'],
     attempts: Number(row['attempts']),
     lastStatus: row['last_status'] === null ? null : Number(row['last_status']),
-    lastError: row['last_error'] === null ? null : String(row['last_error']),
+    lastError: row['last_error'] as string | null,
   };
 }

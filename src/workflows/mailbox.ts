@@ -1,3 +1,4 @@
+import type { SignalDefinition, UpdateDefinition } from '@temporalio/common';
 import { condition, log, setHandler } from '@temporalio/workflow';
 import type { Failure } from '../domain/failure.ts';
 import { isLive, isPausable, type Limits, type PauseReason, type SessionView, type State } from '../domain/session.ts';
@@ -145,7 +146,7 @@ function onPause(box: Mailbox, now: Situation): void {
     box.pause = { code: 'OPERATOR', message: reason ?? 'Paused by an operator.', remedy };
     now.interrupt('pause');
   };
-  handle(box, now, messages.pauseSignal, messages.pauseUpdate, 'pause', refuse, take);
+  handle(box, now, { name: 'pause', signal: messages.pauseSignal, update: messages.pauseUpdate }, refuse, take);
 }
 
 function onResume(box: Mailbox, now: Situation): void {
@@ -160,7 +161,7 @@ function onResume(box: Mailbox, now: Situation): void {
     box.pause = null;
     box.resumed = now.state().phase === 'PAUSED';
   };
-  handle(box, now, messages.resumeSignal, messages.resumeUpdate, 'resume', refuse, take);
+  handle(box, now, { name: 'resume', signal: messages.resumeSignal, update: messages.resumeUpdate }, refuse, take);
 }
 
 function onAbort(box: Mailbox, now: Situation): void {
@@ -169,19 +170,21 @@ function onAbort(box: Mailbox, now: Situation): void {
     box.abort = reason ?? 'Aborted on request.';
     now.interrupt('abort');
   };
-  handle(box, now, messages.abortSignal, messages.abortUpdate, 'abort', () => null, take);
+  handle(box, now, { name: 'abort', signal: messages.abortSignal, update: messages.abortUpdate }, () => null, take);
 }
 
-type SignalOf<M> = ReturnType<typeof import('@temporalio/workflow').defineSignal<[M]>>;
-type UpdateOf<M> = ReturnType<typeof import('@temporalio/workflow').defineUpdate<SessionView, [M]>>;
+/** A message as signal and as update. */
+interface Channels<M> {
+  readonly name: string;
+  readonly signal: SignalDefinition<[M]>;
+  readonly update: UpdateDefinition<SessionView, [M]>;
+}
 
 /** Registers a message that is dealt with at once, as signal and as update. */
 function handle<M extends { readonly requestId?: string }>(
   box: Mailbox,
   now: Situation,
-  signal: SignalOf<M>,
-  update: UpdateOf<M>,
-  name: string,
+  { name, signal, update }: Channels<M>,
   refuse: (message: M) => Failure | null,
   take: (message: M) => void,
 ): void {

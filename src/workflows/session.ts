@@ -28,7 +28,7 @@ export async function session(input: SessionInput): Promise<State<'COMPLETE'>> {
       if (why === 'abort' || !course.unbroken) scope.cancel();
     },
   });
-  const phases = phasesOf({ input, course, box, post: bulletin.post });
+  const phases = phasesOf({ input, course, box, post: (now, stage) => bulletin.post(now, stage) });
   const step = <P extends LivePhase>(now: State<P>): Promise<State<Next<P>>> => phases[now.phase](now);
 
   while (isLive(state)) {

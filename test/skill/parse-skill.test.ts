@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { HoldfastError } from '../../src/domain/failure.ts';
+import type { HoldfastError } from '../../src/domain/failure.ts';
 import type { SkillFault } from '../../src/domain/skill.ts';
 import { parseSkill } from '../../src/skill/parse-skill.ts';
 

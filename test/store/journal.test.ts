@@ -63,7 +63,7 @@ test('entries and their checkpoint are committed together or not at all', async 
   const cyclic: Record<string, unknown> = {};
   cyclic['self'] = cyclic;
   const write = { fromSeq: 1, entries: [entry('a'), cyclic], checkpoint: checkpoint(1, 2) };
-  await expect(journal.append('ses_a', 1, write)).rejects.toThrow();
+  await expect(journal.append('ses_a', 1, write)).rejects.toThrow('circular');
   expect(await journal.transcript('ses_a')).toEqual([]);
   expect(await journal.latest('ses_a')).toBeNull();
 });
