@@ -8,5 +8,5 @@ const passed = results?.numPassedTests ?? 0;
 // A step that failed without a failed test (the check, the demo, a file that does not load) counts as one failure.
 const failed = Math.max(results?.numFailedTests ?? 0, Number(failedSteps), passed === 0 ? 1 : 0);
 const skipped = (results?.numPendingTests ?? 0) + (results?.numTodoTests ?? 0);
-console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`);
 process.exit(failed === 0 ? 0 : 1);

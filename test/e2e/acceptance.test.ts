@@ -1,0 +1,149 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findTemporalCli } from '../../scripts/setup/temporal-cli.mjs';
+import { until } from '../support/holdfast.ts';
+import { startSetting, type Setting } from '../support/scripted-setting.ts';
+
+let setting: Setting;
+beforeAll(async () => {
+  setting = await startSetting();
+});
+afterAll(() => setting.stop());
+
+const files = { 'README.md': '# sample\n' };
+const run = promisify(execFile);
+
+async function temporal(...args: string[]): Promise<void> {
+  const cli = findTemporalCli(process.env) ?? 'temporal';
+  await run(cli, [...args, '--address', setting.holdfast.temporalAddress]);
+}
+
+test('missing information is told by preflight, execution is refused until it is supplied by HTTP', async () => {
+  const { holdfast, git, request, fileAt } = setting;
+  const repoUrl = await git.createRepository('asks-http', files);
+  const id = await holdfast.create(request('asks', repoUrl, { auto: false }));
+  const early = await holdfast.call('POST', `/api/sessions/${id}/execute`, {});
+  expect([early.status, early.body.error.code]).toEqual([409, 'PREFLIGHT_REQUIRED']);
+
+  const asked = await holdfast.call('POST', `/api/sessions/${id}/preflight`, {});
+  expect(asked.status).toBe(200);
+  expect(asked.body.data).toMatchObject({
+    canProceed: false,
+    missingInfo: ['Target directory not specified'],
+    questions: [{ id: 'q1', question: 'Which directory is meant?', default: null }],
+  });
+  const refused = await holdfast.call('POST', `/api/sessions/${id}/execute`, {});
+  expect(refused.status).toBe(409);
+  expect(refused.body.error).toMatchObject({
+    code: 'PREFLIGHT_INCOMPLETE',
+    details: { missingInfo: ['Target directory not specified'] },
+  });
+
+  const answered = await holdfast.call('POST', `/api/sessions/${id}/preflight`, { answers: { q1: 'lib' } });
+  expect(answered.body.data).toMatchObject({ canProceed: true, missingInfo: [] });
+  const executed = await holdfast.call('POST', `/api/sessions/${id}/execute`, {});
+  expect(executed.status).toBe(200);
+  expect(executed.body.data.snapshot.digest).toMatch(/^sha256:[0-9a-f]{64}$/);
+  const late = await holdfast.call('POST', `/api/sessions/${id}/preflight`, { answers: { q1: 'src' } });
+  expect([late.status, late.body.error.code]).toSatisfy(
+    ([status, code]) => status === 409 && ['CONTRACT_FROZEN', 'SESSION_CLOSED'].includes(code),
+  );
+
+  const done = await holdfast.reach(id, 'COMPLETE', 'FAILED');
+  expect(done).toMatchObject({ state: 'COMPLETE', snapshot: { digest: executed.body.data.snapshot.digest } });
+  expect(fileAt('asks-http', done.result.branch, 'lib/file.txt')).toBe('done\n');
+});
+
+test('missing information is supplied and execution started by `temporal workflow signal`', async () => {
+  const { holdfast, git, request, fileAt } = setting;
+  const repoUrl = await git.createRepository('asks-signal', files);
+  const id = await holdfast.create(request('asks', repoUrl, { auto: false }));
+  const signal = (name: string, input: object) =>
+    temporal('workflow', 'signal', '--workflow-id', `session/${id}`, '--name', name, '--input', JSON.stringify(input));
+  await signal('supplyInfo', { requestId: 'cli-1' });
+  await until(async () => (await holdfast.session(id)).stage === 'awaiting_input');
+  await signal('execute', {});
+  const refused = await holdfast.call('POST', `/api/sessions/${id}/execute`, {});
+  expect([refused.status, refused.body.error.code]).toEqual([409, 'PREFLIGHT_INCOMPLETE']);
+  await signal('supplyInfo', { requestId: 'cli-2', answers: { q1: 'docs' } });
+  await signal('execute', { requestId: 'cli-3' });
+  const done = await holdfast.reach(id, 'COMPLETE', 'FAILED');
+  expect(done.state).toBe('COMPLETE');
+  expect(fileAt('asks-signal', done.result.branch, 'docs/file.txt')).toBe('done\n');
+});
+
+test.each([
+  ['ask-user', 'INTERACTION_ATTEMPTED'],
+  ['ask-variant', 'INTERACTION_ATTEMPTED'],
+  ['last-words', 'NO_RESULT'],
+  ['blocked', 'BLOCKED'],
+])('the scenario %s ends FAILED with %s, and its work is kept', async (scenario, code) => {
+  const { holdfast, git, request } = setting;
+  const repoUrl = await git.createRepository(scenario, files);
+  const id = await holdfast.create(request(scenario, repoUrl));
+  const failed = await holdfast.reach(id, 'COMPLETE', 'FAILED');
+  expect(failed).toMatchObject({ state: 'FAILED', failure: { code, remedy: expect.any(String) } });
+  const diff = (await holdfast.call('GET', `/api/sessions/${id}/diff`)).body as string;
+  if (scenario === 'ask-user') {
+    expect(diff).toContain('before.txt');
+    expect(diff).not.toContain('after.txt');
+  }
+});
+
+test('five sessions at once do not interfere: one is aborted, one fails, three deliver their own work', async () => {
+  const { holdfast, git, request, fileAt, remoteSha } = setting;
+  const scenarios = ['marked', 'marked', 'marked', 'endless', 'blocked'];
+  const ids = await Promise.all(
+    scenarios.map(async (scenario, index) => {
+      const repoUrl = await git.createRepository(`five-${index}`, files);
+      return holdfast.create(request(scenario, repoUrl, { userPrompt: `mark session${index} please` }));
+    }),
+  );
+  const [, , , endless = ''] = ids;
+  await until(async () => (await holdfast.session(endless)).usage.turns >= 2);
+  const started = performance.now();
+  expect((await holdfast.call('POST', `/api/sessions/${endless}/abort`, { reason: 'enough' })).status).toBe(202);
+  const aborted = await holdfast.reach(endless, 'FAILED');
+  expect(performance.now() - started).toBeLessThan(10_000);
+  expect(aborted.failure).toMatchObject({ code: 'ABORTED', message: 'enough' });
+  expect((await holdfast.call('GET', `/api/sessions/${endless}/diff`)).body).toContain('turns.txt');
+  for (const index of [0, 1, 2]) {
+    const done = await holdfast.reach(ids[index] ?? '', 'COMPLETE', 'FAILED');
+    expect(done.state).toBe('COMPLETE');
+    expect(fileAt(`five-${index}`, done.result.branch, 'mark.txt')).toBe(`session${index}\n`.repeat(4));
+    expect(remoteSha(`five-${index}`, done.result.branch)).toBe(done.result.commit);
+  }
+  expect((await holdfast.reach(ids[4] ?? '', 'COMPLETE', 'FAILED')).failure.code).toBe('BLOCKED');
+});
+
+test('red checks go back to the agent, and the server itself finds the repair green', async () => {
+  const { holdfast, git, request, fileAt } = setting;
+  const repoUrl = await git.createRepository('repairs', { ...files, 'state.txt': 'old\n' });
+  const acceptance = ['grep -q good state.txt'];
+  const id = await holdfast.create(request('repairs', repoUrl, { acceptance }));
+  const done = await holdfast.reach(id, 'COMPLETE', 'FAILED');
+  expect(done).toMatchObject({ state: 'COMPLETE', result: { verified: true } });
+  expect(fileAt('repairs', done.result.branch, 'state.txt')).toBe('good\n');
+  const report = (await holdfast.call('GET', `/api/sessions/${id}/report`)).body.data;
+  expect(report.checks).toMatchObject([{ command: acceptance[0], verdict: 'fixed' }]);
+});
+
+test('every webhook of a session verifies, comes with its sequence number, and the report names the pushed commit', async () => {
+  const { holdfast, git, request, remoteSha, webhooks } = setting;
+  const repoUrl = await git.createRepository('webhooks', files);
+  const id = await holdfast.create(request('marked', repoUrl, { taskId: 'ticket-7' }));
+  const done = await holdfast.reach(id, 'COMPLETE');
+  const mine = () => webhooks.received.filter(({ payload }) => payload.session_id === id);
+  await until(() => mine().some(({ payload }) => payload.status === 'completed'));
+  expect(mine().every(({ verified, payload }) => verified && payload.task_id === 'ticket-7')).toBe(true);
+  const events = (await holdfast.call('GET', `/api/sessions/${id}/events`)).body.data.items as { seq: number }[];
+  expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+  const statuses = mine().map(({ payload }) => payload.status);
+  expect(statuses).toEqual(expect.arrayContaining(['started', 'cloning', 'analyzing', 'coding', 'committing', 'completed']));
+  const report = (await holdfast.call('GET', `/api/sessions/${id}/report`)).body.data;
+  expect(report.commit).toBe(remoteSha('webhooks', done.result.branch));
+  expect(report.verified).toBe(false);
+  const markdown = await holdfast.call('GET', `/api/sessions/${id}/report`, undefined, { accept: 'text/markdown' });
+  expect(markdown.body).toContain('NOT VERIFIED');
+});

@@ -1,0 +1,66 @@
+/** What the scripted model does in the end-to-end tests; the model id of a session names its scenario. */
+import { harmlessContract, type Scenario, type Turn } from '../support/scripted-model/scenario.ts';
+
+const bash = (command: string): Turn => ({ tools: [{ name: 'bash', args: { command } }] });
+const submit: Turn = { tools: [{ name: 'submit_result', args: { summary: 'It is done.' } }] };
+
+/** The number of commands of the scenario `lines`. */
+export const LINES = 12;
+
+/** Each command appends its number: afterwards the file tells what was executed, and how often. */
+const numbered = Array.from({ length: LINES }, (_, index) => bash(`echo ${index} >> lines.txt; sleep 0.1`));
+
+const question = {
+  id: 'q1',
+  question: 'Which directory is meant?',
+  why: 'There are several.',
+  default: null,
+  input: null,
+};
+
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  lines: { turns: [...numbered, submit], ttftMs: 80 },
+  /** Writes who it is for, so that sessions that ran at once can be told apart. */
+  marked: {
+    turns: ({ turn, userMessages }) => {
+      const mark = /mark (\w+)/.exec(userMessages[0] ?? '')?.[1] ?? 'none';
+      return turn < 4 ? bash(`echo ${mark} >> mark.txt; ls`) : submit;
+    },
+    ttftMs: 50,
+  },
+  asks: {
+    contract: (conversation) => ({
+      ...harmlessContract(conversation),
+      missingInformation: ['Target directory not specified'],
+      questions: [question],
+    }),
+    turns: ({ turn, userMessages }) => {
+      const answer = /Which directory is meant\?\n\s*(\w+)/.exec(userMessages[0] ?? '')?.[1] ?? 'nowhere';
+      return turn === 0 ? bash(`mkdir -p ${answer} && echo done > ${answer}/file.txt`) : submit;
+    },
+  },
+  'ask-user': {
+    turns: [
+      bash('echo first > before.txt'),
+      {
+        tools: [
+          { name: 'bash', args: { command: 'echo never > after.txt' } },
+          { name: 'ask_user', args: { question: 'Which one?' } },
+        ],
+      },
+      submit,
+    ],
+  },
+  'ask-variant': { turns: [{ tools: [{ name: 'AskUserQuestion', args: { questions: ['Which one?'] } }] }, submit] },
+  'last-words': { turns: [bash('echo some > work.txt'), { text: 'Shall I go on?' }] },
+  blocked: { turns: [bash('echo some > work.txt'), { tools: [{ name: 'report_blocked', args: { reason: 'no way' } }] }] },
+  endless: { turns: ({ turn }) => bash(`echo ${turn} >> turns.txt`), ttftMs: 50 },
+  /** Makes the check red first and green when the evidence has come back. */
+  repairs: {
+    turns: ({ turn, userMessages }) => {
+      const told = userMessages.some((text) => text.includes('Verification round 1'));
+      if (told) return turn < 3 ? bash('echo good > state.txt') : submit;
+      return turn === 0 ? bash('echo bad > state.txt') : submit;
+    },
+  },
+};

@@ -1,0 +1,75 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startGitHttpServer, type GitHttpServer } from '../../src/demo/git-http-server.ts';
+import { Holdfast } from './holdfast.ts';
+import { spawnScriptedModel, type ScriptedModelProcess } from './scripted-model/process.ts';
+import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver.ts';
+
+/** Random looking, and looked for: none of these may show up anywhere. */
+export const canaries = { modelKey: 'canary-model-5d1f0c', gitToken: 'canary-git-93ab7e' };
+
+/** Everything around a Holdfast: git over authenticated HTTP, the scripted model as a process, a webhook endpoint. */
+export interface Setting {
+  readonly holdfast: Holdfast;
+  readonly model: ScriptedModelProcess;
+  readonly git: GitHttpServer;
+  readonly webhooks: WebhookReceiver;
+  /** A request for a session with a scenario on a repository. */
+  request(scenario: string, repoUrl: string, changes?: object): object;
+  /** The content of a file at a branch of a repository; null when it is not there. */
+  fileAt(repository: string, branch: string, path: string): string | null;
+  /** `git ls-remote` of a branch. */
+  remoteSha(repository: string, branch: string): string | null;
+  stop(): Promise<void>;
+}
+
+const webhookSecret = `whsec_${Buffer.alloc(32, 9).toString('base64')}`;
+
+/** Starts everything; `env` adds to Holdfast's configuration. */
+export async function startSetting(env: Readonly<Record<string, string>> = {}): Promise<Setting> {
+  const root = mkdtempSync(join(tmpdir(), 'holdfast-setting-'));
+  chmodSync(root, 0o755);
+  const model = await spawnScriptedModel(join(import.meta.dirname, '..', 'e2e', 'scenarios.ts'), { key: canaries.modelKey });
+  const git = await startGitHttpServer({ root, user: 'git', token: canaries.gitToken });
+  const webhooks = await startWebhookReceiver({ secret: () => webhookSecret });
+  const holdfast = await Holdfast.start({
+    LLM_PROVIDER: 'anthropic',
+    LLM_BASE_URL: model.url,
+    LLM_API_KEY: canaries.modelKey,
+    WEBHOOK_BACKOFF_MS: '100',
+    ...env,
+  });
+  const read = (repository: string, ...args: string[]): string | null => {
+    try {
+      const options = ['-c', 'safe.directory=*', '--git-dir', git.pathOf(repository)];
+      return execFileSync('git', [...options, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    } catch {
+      return null;
+    }
+  };
+  return {
+    holdfast,
+    model,
+    git,
+    webhooks,
+    request: (scenario, repoUrl, changes = {}) => ({
+      userPrompt: `Do what the scenario ${scenario} says.`,
+      source: { repoUrl, credentials: { username: 'git', token: canaries.gitToken } },
+      model: { id: scenario },
+      webhook: { url: webhooks.url, secret: webhookSecret },
+      auto: true,
+      ...changes,
+    }),
+    fileAt: (repository, branch, path) => read(repository, 'show', `${branch}:${path}`),
+    remoteSha: (repository, branch) => read(repository, 'rev-parse', '--verify', '-q', `refs/heads/${branch}`)?.trim() ?? null,
+    stop: async () => {
+      await holdfast.stop();
+      await model.stop();
+      await git.close();
+      await webhooks.close();
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
