@@ -30,6 +30,7 @@ import { loadWorkflowBundle } from './temporal/workflow-bundle.ts';
 const config = loadConfig(process.env);
 const logger = createLogger({ name: 'worker', level: config.logLevel });
 await runWorker(config, logger);
+process.exit(0); // The channel to the supervisor would keep the process alive.
 
 /** A worker process: makes everything, takes over what dead workers of this host held, and works until SIGTERM. */
 async function runWorker(config: Config, logger: Logger): Promise<void> {

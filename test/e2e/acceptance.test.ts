@@ -140,7 +140,9 @@ test('every webhook of a session verifies, comes with its sequence number, and t
   const events = (await holdfast.call('GET', `/api/sessions/${id}/events`)).body.data.items as { seq: number }[];
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
   const statuses = mine().map(({ payload }) => payload.status);
-  expect(statuses).toEqual(expect.arrayContaining(['started', 'cloning', 'analyzing', 'coding', 'committing', 'completed']));
+  expect(statuses).toEqual(
+    expect.arrayContaining(['started', 'cloning', 'analyzing', 'coding', 'committing', 'completed']),
+  );
   const report = (await holdfast.call('GET', `/api/sessions/${id}/report`)).body.data;
   expect(report.commit).toBe(remoteSha('webhooks', done.result.branch));
   expect(report.verified).toBe(false);

@@ -53,7 +53,16 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   'ask-variant': { turns: [{ tools: [{ name: 'AskUserQuestion', args: { questions: ['Which one?'] } }] }, submit] },
   'last-words': { turns: [bash('echo some > work.txt'), { text: 'Shall I go on?' }] },
-  blocked: { turns: [bash('echo some > work.txt'), { tools: [{ name: 'report_blocked', args: { reason: 'no way' } }] }] },
+  blocked: {
+    turns: [bash('echo some > work.txt'), { tools: [{ name: 'report_blocked', args: { reason: 'no way' } }] }],
+  },
+  /** The walk of the README. */
+  readme: {
+    turns: ({ turn, userMessages }) => {
+      const greeting = /- greeting: (.*)/.exec(userMessages[0] ?? '')?.[1] ?? 'nothing';
+      return turn === 0 ? bash(`echo ${greeting} > hello.txt`) : submit;
+    },
+  },
   endless: { turns: ({ turn }) => bash(`echo ${turn} >> turns.txt`), ttftMs: 50 },
   /** Makes the check red first and green when the evidence has come back. */
   repairs: {

@@ -31,7 +31,9 @@ const webhookSecret = `whsec_${Buffer.alloc(32, 9).toString('base64')}`;
 export async function startSetting(env: Readonly<Record<string, string>> = {}): Promise<Setting> {
   const root = mkdtempSync(join(tmpdir(), 'holdfast-setting-'));
   chmodSync(root, 0o755);
-  const model = await spawnScriptedModel(join(import.meta.dirname, '..', 'e2e', 'scenarios.ts'), { key: canaries.modelKey });
+  const model = await spawnScriptedModel(join(import.meta.dirname, '..', 'e2e', 'scenarios.ts'), {
+    key: canaries.modelKey,
+  });
   const git = await startGitHttpServer({ root, user: 'git', token: canaries.gitToken });
   const webhooks = await startWebhookReceiver({ secret: () => webhookSecret });
   const holdfast = await Holdfast.start({
@@ -63,7 +65,8 @@ export async function startSetting(env: Readonly<Record<string, string>> = {}): 
       ...changes,
     }),
     fileAt: (repository, branch, path) => read(repository, 'show', `${branch}:${path}`),
-    remoteSha: (repository, branch) => read(repository, 'rev-parse', '--verify', '-q', `refs/heads/${branch}`)?.trim() ?? null,
+    remoteSha: (repository, branch) =>
+      read(repository, 'rev-parse', '--verify', '-q', `refs/heads/${branch}`)?.trim() ?? null,
     stop: async () => {
       await holdfast.stop();
       await model.stop();

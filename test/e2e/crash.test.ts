@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until, type ProcessName } from '../support/holdfast.ts';
+import { startSetting, type Setting } from '../support/scripted-setting.ts';
+import { LINES } from './scenarios.ts';
+
+let setting: Setting;
+beforeAll(async () => {
+  setting = await startSetting({ TURNS_PER_CHUNK: '5' });
+});
+afterAll(() => setting.stop());
+
+const expected = Array.from({ length: LINES }, (_, index) => `${index}\n`).join('');
+
+/** Successful requests for turns of a session, by turn: each session has a repository and a key of its own, but shares the scenario. */
+async function turnRequests(since: number): Promise<Map<number, number>> {
+  const counts = new Map<number, number>();
+  for (const { asked, turn, outcome, at } of await setting.model.journal()) {
+    if (asked === 'turn' && outcome === 'ok' && at >= since) counts.set(turn, (counts.get(turn) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** Kills processes in the middle of a session and brings back what does not come back by itself; then the session must be whole. */
+async function survives(name: string, kill: () => Promise<void>, kills: number): Promise<void> {
+  const { holdfast, git, request, fileAt, remoteSha, webhooks } = setting;
+  const since = Date.now();
+  const repoUrl = await git.createRepository(name, { 'README.md': '# sample\n' });
+  const id = await holdfast.create(request('lines', repoUrl));
+  await until(async () => (await holdfast.session(id)).usage.turns >= 4, 60_000);
+  await kill();
+  const done = await holdfast.reach(id, 'COMPLETE', 'FAILED');
+  expect(done).toMatchObject({ state: 'COMPLETE', usage: { turns: LINES + 1 } });
+  expect(fileAt(name, done.result.branch, 'lines.txt')).toBe(expected);
+  expect(remoteSha(name, done.result.branch)).toBe(done.result.commit);
+  const counts = await turnRequests(since);
+  expect([...counts.keys()].toSorted((a, b) => a - b)).toEqual(Array.from({ length: LINES + 1 }, (_, index) => index));
+  const extra = [...counts.values()].reduce((sum, count) => sum + count - 1, 0);
+  expect(extra).toBeLessThanOrEqual(kills);
+  const events = (await holdfast.call('GET', `/api/sessions/${id}/events`)).body.data.items as { seq: number }[];
+  expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+  await until(() =>
+    webhooks.received.some(({ payload }) => payload.session_id === id && payload.status === 'completed'),
+  );
+  const mine = webhooks.received.filter(({ payload }) => payload.session_id === id);
+  expect(mine.every(({ verified }) => verified)).toBe(true);
+  const bodies = new Map(mine.map(({ id: webhook, body }) => [webhook, body]));
+  expect(mine.every(({ id: webhook, body }) => bodies.get(webhook) === body)).toBe(true);
+}
+
+test('a session survives kill -9 of its worker', async () => {
+  await survives('kill-worker', () => setting.holdfast.kill('worker'), 1);
+});
+
+test('a session survives kill -9 of the API', async () => {
+  const { holdfast } = setting;
+  const kill = async () => {
+    await holdfast.kill('api');
+    await until(() => holdfast.isReady());
+  };
+  await survives('kill-api', kill, 0);
+});
+
+test('a session survives kill -9 of Temporal, which comes back on its database', async () => {
+  await survives('kill-temporal', () => setting.holdfast.kill('temporal'), 1);
+});
+
+test('a session survives kill -9 of everything at once, and goes on by itself after a start', async () => {
+  const { holdfast } = setting;
+  const kill = async () => {
+    const all: ProcessName[] = ['main', 'worker', 'api', 'temporal'];
+    await holdfast.kill(...all);
+    await holdfast.start();
+  };
+  await survives('kill-everything', kill, 1);
+});
+
+test('a session survives a worker that is killed again and again', async () => {
+  const { holdfast } = setting;
+  const kill = async () => {
+    for (const _ of [1, 2, 3]) {
+      const dead = holdfast.pid('worker');
+      await holdfast.kill('worker');
+      await until(() => holdfast.pid('worker') !== dead);
+      const ready = holdfast.log().split('worker ready').length;
+      await until(() => holdfast.log().split('worker ready').length > ready);
+    }
+  };
+  await survives('kill-often', kill, 3);
+});
+
+test('SIGTERM drains, and the session goes on after the next start', async () => {
+  const { holdfast } = setting;
+  const kill = async () => {
+    await holdfast.drain();
+    await holdfast.start();
+  };
+  await survives('drained', kill, 1);
+});
