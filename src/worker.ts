@@ -24,6 +24,7 @@ import { reportReady } from './supervisor.ts';
 import { connectWorker, createClient, temporalOptions } from './temporal/connection.ts';
 import { handBackDeadAttempts } from './temporal/dead-attempts.ts';
 import { isDeadWorker, workerIdentity } from './temporal/process-identity.ts';
+import { registerSearchAttributes } from './temporal/search-attributes.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { loadWorkflowBundle } from './temporal/workflow-bundle.ts';
 
@@ -60,6 +61,7 @@ async function runWorker(config: Config, logger: Logger): Promise<void> {
     maxConcurrentActivityTaskExecutions: 100,
   });
   const client = createClient(options);
+  await registerSearchAttributes(client);
   const held = [
     ...(await store.sessions.live()).map(workflowIdOf),
     ...(await store.deliveries.pending()).map((id) => `webhook/${id}`),

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { loadConfig, type Config } from '../config.ts';
@@ -8,8 +9,8 @@ import { createLogger } from '../logger.ts';
 import { openStore } from '../store/store.ts';
 import { reportReady } from '../supervisor.ts';
 import { createClient, temporalOptions } from '../temporal/connection.ts';
+import { registerSearchAttributes } from '../temporal/search-attributes.ts';
 import { holdfastVersion } from '../version.ts';
-import { rm } from 'node:fs/promises';
 import { createApp } from './app.ts';
 import { assertMayListen } from './auth.ts';
 import { SessionManager } from './session-manager.ts';
@@ -66,7 +67,9 @@ async function main(config: Config): Promise<void> {
     reportReady(stop);
   });
   const sweep = setInterval(() => {
-    sessions.startOrphans().then(
+    // Both again and again until Temporal is there: the API serves what is on record meanwhile.
+    const starting = registerSearchAttributes(client).then(() => sessions.startOrphans());
+    starting.then(
       (count) => {
         clearInterval(sweep);
         if (count > 0) logger.info({ count }, 'started sessions that were recorded only');

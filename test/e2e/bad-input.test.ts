@@ -141,7 +141,10 @@ test.each(cases)('%s: refused, with remedy, and nothing is stored', async (_, bo
 test('malformed JSON, another content type and 10 MB are refused', async () => {
   const post = (body: string, type = 'application/json') =>
     fetch(`${setting.holdfast.url}/api/sessions`, { method: 'POST', body, headers: { 'content-type': type } });
-  const codeOf = async (response: Response) => [response.status, ((await response.json()) as any).error.code];
+  const codeOf = async (response: Response) => [
+    response.status,
+    ((await response.json()) as { error: { code: string } }).error.code,
+  ];
   expect(await codeOf(await post('{"userPrompt": '))).toEqual([400, 'MALFORMED_JSON']);
   expect(await codeOf(await post('{}', 'text/plain'))).toEqual([415, 'UNSUPPORTED_MEDIA_TYPE']);
   expect(await codeOf(await post(JSON.stringify({ userPrompt: 'x'.repeat(10 * 2 ** 20) })))).toEqual([

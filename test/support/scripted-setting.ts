@@ -17,11 +17,11 @@ export interface Setting {
   readonly git: GitHttpServer;
   readonly webhooks: WebhookReceiver;
   /** A request for a session with a scenario on a repository. */
-  request(scenario: string, repoUrl: string, changes?: object): object;
+  readonly request: (scenario: string, repoUrl: string, changes?: object) => object;
   /** The content of a file at a branch of a repository; null when it is not there. */
-  fileAt(repository: string, branch: string, path: string): string | null;
+  readonly fileAt: (repository: string, branch: string, path: string) => string | null;
   /** `git ls-remote` of a branch. */
-  remoteSha(repository: string, branch: string): string | null;
+  readonly remoteSha: (repository: string, branch: string) => string | null;
   stop(): Promise<void>;
 }
 

@@ -8,6 +8,7 @@ import { HoldfastError } from '../../src/domain/failure.ts';
 import type { SessionInput } from '../../src/workflows/input.ts';
 import * as messages from '../../src/workflows/messages.ts';
 import { startTemporal, workflowBundle, type TestTemporal } from '../support/temporal.ts';
+import { sampleInput } from './sample-input.ts';
 import { standInActivities } from './stand-in-activities.ts';
 
 let temporal: TestTemporal;
@@ -17,18 +18,6 @@ beforeAll(async () => {
   [temporal, bundle] = await Promise.all([startTemporal(), workflowBundle()]);
 });
 afterAll(() => temporal.stop());
-
-const input: SessionInput = {
-  v: 1,
-  sessionId: 'ses_test',
-  auto: true,
-  onMissing: 'ask',
-  preflightTimeoutMs: 60_000,
-  limits: { maxSteps: 10, maxIterations: 2 },
-  webhook: null,
-  patience: { tries: 3, backoffMs: 10 },
-  maxHistoryEvents: 4000,
-};
 
 interface Running {
   readonly handle: WorkflowHandle;
@@ -48,7 +37,7 @@ async function withSession<T>(
   return worker.runUntil(async () => {
     const client: Client = temporal.env.client;
     const workflowId = `session/${taskQueue}`;
-    const handle = await client.workflow.start('session', { taskQueue, workflowId, args: [{ ...input, ...changes }] });
+    const handle = await client.workflow.start('session', { taskQueue, workflowId, args: [sampleInput(changes)] });
     const result = await part({ handle, announced });
     await handle.result().catch(() => undefined);
     return result;

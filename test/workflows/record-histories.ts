@@ -1,0 +1,94 @@
+/**
+ * `npm run histories`: records the golden histories anew, one for each way through the diagram. They are replayed by a test, which
+ * tells when a change of the workflow would break sessions that are running: so record only together with a `patched()`, or when a
+ * new way was added.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WorkflowHandle } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { Worker } from '@temporalio/worker';
+import type { Activities } from '../../src/activities/index.ts';
+import type { SessionInput } from '../../src/workflows/input.ts';
+import * as messages from '../../src/workflows/messages.ts';
+import { startTemporal, workflowBundle } from '../support/temporal.ts';
+import { sampleInput } from './sample-input.ts';
+import { standInActivities } from './stand-in-activities.ts';
+
+interface Way {
+  readonly input?: Partial<SessionInput>;
+  readonly activities?: Partial<Activities>;
+  /** What is told to the session while it runs. */
+  readonly talk?: (handle: WorkflowHandle) => Promise<void>;
+}
+
+const asks: Partial<Activities> = {
+  checkPreflight: async ({ inputs }) => ({
+    missing: inputs['color'] === undefined ? ['Which color?'] : [],
+    awaited: { inputs: ['color'], answers: [] },
+  }),
+};
+
+const phase = async (handle: WorkflowHandle, wanted: string): Promise<void> => {
+  while ((await handle.query(messages.viewQuery)).state !== wanted) await sleep(20);
+};
+
+/** Red for the first two rounds. */
+const verify: Activities['verify'] = async ({ iteration }) => {
+  const accepted = iteration >= 2;
+  return { accepted, verified: true, summary: 'a check', evidence: accepted ? null : `blob${iteration}` };
+};
+
+const ways: Readonly<Record<string, Way>> = {
+  happy: {},
+  webhooks: {
+    input: { webhook: { retries: 1, backoffMs: 10 } },
+    activities: { announce: async ({ rev }) => ({ eventId: `evt_golden_${rev}` }) },
+  },
+  answers: {
+    input: { auto: false },
+    activities: asks,
+    talk: async (handle) => {
+      await handle.executeUpdate(messages.supplyInfoUpdate, { args: [{ requestId: 'a' }] });
+      await handle.executeUpdate(messages.executeUpdate, { args: [{ requestId: 'b' }] }).catch(() => undefined);
+      await handle.signal(messages.supplyInfoSignal, { requestId: 'c', inputs: { color: 'red' } });
+      await handle.signal(messages.executeSignal, { requestId: 'd' });
+    },
+  },
+  repairs: { activities: { verify } },
+  pause: {
+    input: { auto: false },
+    talk: async (handle) => {
+      await handle.signal(messages.pauseSignal, { reason: 'lunch' });
+      await phase(handle, 'PAUSED');
+      await handle.signal(messages.resumeSignal, {});
+      await handle.executeUpdate(messages.supplyInfoUpdate, { args: [{}] });
+      await handle.executeUpdate(messages.executeUpdate, { args: [{}] });
+    },
+  },
+  abort: { input: { auto: false }, talk: (handle) => handle.signal(messages.abortSignal, { reason: 'enough' }) },
+};
+
+const directory = join(import.meta.dirname, 'histories');
+mkdirSync(directory, { recursive: true });
+const [temporal, bundle] = await Promise.all([startTemporal(), workflowBundle()]);
+for (const [name, way] of Object.entries(ways)) writeFileSync(join(directory, `${name}.json`), await record(name, way));
+await temporal.stop();
+process.exit(0);
+
+async function record(name: string, { input, activities = {}, talk }: Way): Promise<string> {
+  const { client, nativeConnection: connection } = temporal.env;
+  const stand = standInActivities(activities).activities;
+  const worker = await Worker.create({ connection, taskQueue: name, workflowBundle: bundle, activities: stand });
+  return worker.runUntil(async () => {
+    const handle = await client.workflow.start('session', {
+      taskQueue: name,
+      workflowId: `session/golden-${name}`,
+      args: [sampleInput(input)],
+    });
+    await talk?.(handle);
+    await handle.result().catch(() => undefined);
+    return `${historyToJSON(await handle.fetchHistory())}\n`;
+  });
+}
