@@ -36,6 +36,7 @@ import {
   type SpawnOptions,
 } from './sandbox.ts';
 import { seccompProgram } from './seccomp.ts';
+import { GATE, sweepStrays } from './strays.ts';
 
 const O_PATH = 0o10000000; // The same on every architecture that Node supports on Linux.
 const MAX_ARGUMENT_BYTES = 127 * 1024; // The kernel's limit for one argument is 128 KiB.
@@ -108,6 +109,7 @@ export class BwrapSandbox implements Sandbox {
       cwd: '/',
       ...user,
     });
+    sweepStrays();
     if (probe.status === 0) return sandbox;
     sandbox.dispose();
     const why = (probe.stderr || String(probe.error)).trim();
@@ -222,7 +224,7 @@ function gated(argv: readonly string[]): string[] {
   const { gate } = descriptors;
   const script = `echo ready >&${gate}; read -r _ <&${gate} || exit 125; exec ${gate}<&-${close}; exec "$@"`;
   // dash knows only one-digit descriptors in redirections.
-  return [leaked.length > 0 ? '/bin/bash' : '/bin/sh', '-c', script, 'gate', ...argv];
+  return [leaked.length > 0 ? '/bin/bash' : '/bin/sh', '-c', script, GATE, ...argv];
 }
 
 function unavailable(message: string, remedy: string): HoldfastError {
