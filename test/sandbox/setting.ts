@@ -13,7 +13,7 @@ export interface SandboxSetting {
   readonly directory: string;
   readonly spec: SandboxSpec;
   /** Runs a shell command and answers its output and end. */
-  bash(command: string, options?: SpawnOptions): Promise<SandboxRun & { readonly out: string }>;
+  readonly bash: (command: string, options?: SpawnOptions) => Promise<SandboxRun & { readonly out: string }>;
 }
 
 export async function sandboxSetting(changes: Partial<SandboxSpec> = {}): Promise<SandboxSetting> {

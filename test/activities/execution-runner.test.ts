@@ -1,0 +1,191 @@
+import { existsSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import type { ModelProvider } from '../../src/domain/model-spec.ts';
+import type { Scenario, Turn } from '../support/scripted-model/scenario.ts';
+import { until } from '../support/holdfast.ts';
+import { runnerSetting, SESSION } from './runner-setting.ts';
+
+const bash = (command: string): Turn => ({ tools: [{ name: 'bash', args: { command } }] });
+const submit: Turn = { tools: [{ name: 'submit_result', args: { summary: 'All done.' } }] };
+const read = { name: 'read', args: { path: 'a/b.txt' } };
+
+/** Every tool once. */
+const allTools: Scenario = {
+  turns: [
+    { text: 'I begin.', tools: [{ name: 'plan', args: { steps: [{ title: 'Write', status: 'in_progress' }] } }] },
+    { tools: [{ name: 'write', args: { path: 'a/b.txt', content: 'one\n' } }, read] },
+    { tools: [{ name: 'edit', args: { path: 'a/b.txt', edits: [{ oldText: 'one', newText: 'two' }] } }] },
+    {
+      tools: [
+        { name: 'grep', args: { pattern: 'two' } },
+        { name: 'find', args: { pattern: '*.txt' } },
+        { name: 'ls', args: {} },
+      ],
+    },
+    bash('cat a/b.txt >> log; wc -l log'),
+    submit,
+  ],
+};
+
+/** What each tool gave, in order. */
+function results(transcript: readonly unknown[]): string[] {
+  return (transcript as { message?: { role: string; content: { text: string }[] } }[])
+    .filter(({ message }) => message?.role === 'toolResult')
+    .map(({ message }) => message?.content[0]?.text ?? '');
+}
+
+test.each(['anthropic', 'openai', 'openai-responses'] satisfies ModelProvider[])(
+  'a task runs to its end over the wire format %s',
+  async (provider) => {
+    const { chunk, file, store, runner } = await runnerSetting(allTools, provider);
+    const end = await chunk();
+    expect(end).toMatchObject({ outcome: 'submitted', turns: 6 });
+    expect(await file(end.tree, 'a/b.txt')).toBe('two\n');
+    const given = results(await store.journal.transcript(SESSION));
+    expect(given).toEqual([
+      expect.stringContaining('noted'),
+      expect.any(String),
+      'one\n',
+      expect.any(String),
+      expect.stringContaining('a/b.txt:1:two'),
+      expect.stringContaining('a/b.txt'),
+      expect.stringMatching(/^a\/$/m),
+      '1 log\n',
+      expect.stringContaining('handed in'),
+    ]);
+    expect((await store.sessions.get(SESSION)).plan).toEqual([{ title: 'Write', status: 'in_progress' }]);
+    expect(await runner.summary(SESSION)).toBe('All done.');
+    expect((await store.journal.usage(SESSION)).inputTokens).toBeGreaterThan(0);
+  },
+);
+
+test('chunks of one or two turns send the same bytes as a run without borders', async () => {
+  const bodies = await Promise.all(
+    [100, 2, 1].map(async (maxTurns) => {
+      const { toTheEnd, model } = await runnerSetting(allTools);
+      await toTheEnd({ maxTurns });
+      return model.journal().map(({ bodySha256 }) => bodySha256);
+    }),
+  );
+  expect(bodies[0]).toHaveLength(6);
+  expect(bodies[1]).toEqual(bodies[0]);
+  expect(bodies[2]).toEqual(bodies[0]);
+});
+
+test('a limit of turns pauses with everything kept, and a higher one goes on', async () => {
+  const { chunk, model, store, snapshot } = await runnerSetting(allTools);
+  const low = { limits: { ...snapshot.limits, maxSteps: 2 } };
+  await expect(chunk(low)).rejects.toMatchObject({ code: 'BUDGET_REACHED', details: { turns: 2 } });
+  await expect(chunk(low)).rejects.toMatchObject({ code: 'BUDGET_REACHED' });
+  expect(model.journal()).toHaveLength(2);
+  expect((await store.journal.latest(SESSION))?.turn).toBe(2);
+  expect(await chunk()).toMatchObject({ outcome: 'submitted', turns: 6 });
+  expect(model.journal()).toHaveLength(6);
+});
+
+test('a blocked agent ends BLOCKED with its reason, and so does every further attempt', async () => {
+  const { chunk, model } = await runnerSetting({
+    turns: [{ tools: [{ name: 'report_blocked', args: { reason: 'no compiler' } }] }],
+  });
+  for (const _ of [1, 2])
+    await expect(chunk()).rejects.toMatchObject({ code: 'BLOCKED', message: expect.stringContaining('no compiler') });
+  expect(model.journal()).toHaveLength(1);
+});
+
+test('evidence is told once, and the agent goes on with it', async () => {
+  const { chunk, model } = await runnerSetting({
+    turns: ({ turn, userMessages }) => {
+      const told = userMessages.filter((text) => text === 'It is red.').length;
+      return told === 0 || turn > 1 ? submit : bash(`echo ${told} > told`);
+    },
+  });
+  await chunk();
+  const feedback = 'It is red.';
+  const end = await chunk({ feedback, maxTurns: 1 });
+  expect(end.outcome).toBe('more');
+  expect(await chunk({ feedback })).toMatchObject({ outcome: 'submitted', turns: 3 });
+  expect(await chunk({ feedback })).toMatchObject({ outcome: 'submitted', turns: 3 });
+  expect(model.journal()).toHaveLength(3);
+});
+
+test('a held session ends its chunk at the next turn border', async () => {
+  const { chunk, store } = await runnerSetting(allTools);
+  await store.sessions.setHeld(SESSION, true);
+  expect(await chunk()).toMatchObject({ outcome: 'more', turns: 1 });
+});
+
+test('an abort during a long command ends it at once, with the reason that was given', async () => {
+  const { chunk, git } = await runnerSetting({ turns: [bash('touch started; sleep 60'), submit] });
+  const controller = new AbortController();
+  const running = chunk({}, controller.signal).catch((error: unknown) => error);
+  await until(() => existsSync(`${git.open(SESSION).workspace().spec.workspace}/started`));
+  const aborted = performance.now();
+  controller.abort(new Error('enough'));
+  expect(await running).toMatchObject({ message: 'enough' });
+  expect(performance.now() - aborted).toBeLessThan(2000);
+});
+
+test('of two attempts at once only the newer one can write; the older one stops', async () => {
+  const { chunk, store } = await runnerSetting({
+    turns: [bash('echo 1 >> log'), bash('sleep 0.3; echo 2 >> log'), submit],
+    ttftMs: 200,
+  });
+  const older = chunk().catch((error: unknown) => error);
+  await until(async () => (await store.journal.latest(SESSION))?.turn === 1);
+  const newer = chunk();
+  expect(await older).toMatchObject({ code: 'STALE_ATTEMPT' });
+  expect(await newer).toMatchObject({ outcome: 'submitted', turns: 3 });
+});
+
+test('neither the environment of the server nor its files reach the agent', async () => {
+  process.env['HOLDFAST_TEST_CANARY'] = 'canary-env';
+  const link = bash('env; ln -s /proc/self/environ notes; ln -s /etc/shadow shadow');
+  const look: Turn = { tools: ['notes', 'shadow', '/etc/passwd'].map((path) => ({ name: 'read', args: { path } })) };
+  const { chunk, store } = await runnerSetting({ turns: [link, look, submit] });
+  await chunk();
+  delete process.env['HOLDFAST_TEST_CANARY'];
+  const transcript = JSON.stringify(await store.journal.transcript(SESSION));
+  expect(transcript).not.toContain('canary-env');
+  expect(transcript).not.toContain('root:*:');
+  expect(transcript).toContain('agent:x:1000');
+});
+
+test('long output is cut to its end, in the transcript and on disk', async () => {
+  const { chunk, store } = await runnerSetting({ turns: [bash('seq 1 200000; exit 3'), submit] });
+  await chunk();
+  const [text = ''] = results(await store.journal.transcript(SESSION));
+  expect(text).toContain('200000');
+  expect(text).toContain('not shown');
+  expect(text).toContain('exited with code 3');
+  expect(text).not.toContain('pi-bash');
+  expect(text.length).toBeLessThan(60_000);
+});
+
+const faults = [
+  ['status', { kind: 'status', status: 401 }, 'MODEL_AUTH_FAILED'],
+  ['rate', { kind: 'status', status: 429, retryAfter: 7 }, 'MODEL_RATE_LIMITED'],
+  ['failure', { kind: 'status', status: 500 }, 'MODEL_UNAVAILABLE'],
+  ['cut', { kind: 'cut', afterEvents: 2 }, 'MODEL_UNAVAILABLE'],
+  ['stall', { kind: 'stall', afterEvents: 2 }, 'MODEL_UNAVAILABLE'],
+] as const;
+
+test.each(
+  (['anthropic', 'openai', 'openai-responses'] as const).flatMap((provider) =>
+    faults.map((fault) => [provider, ...fault] as const),
+  ),
+)(
+  '%s: trouble of the kind "%s" is told, and the next attempt sends the same request and goes on',
+  async (provider, _, fault, code) => {
+    const { chunk, model } = await runnerSetting(
+      { turns: [bash('echo 1 >> log'), bash('echo 2 >> log'), submit] },
+      provider,
+    );
+    model.faults.plan({ turn: 1, fault });
+    const expected = code === 'MODEL_RATE_LIMITED' ? { code, retryAfterMs: 7000 } : { code };
+    await expect(chunk()).rejects.toMatchObject({ ...expected, details: { turns: 1 } });
+    expect(await chunk()).toMatchObject({ outcome: 'submitted', turns: 3 });
+    const second = model.journal().filter(({ turn }) => turn === 1);
+    expect(second).toHaveLength(2);
+    expect(second[0]?.bodySha256).toBe(second[1]?.bodySha256);
+  },
+);

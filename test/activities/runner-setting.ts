@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { ExecutionRunner, type ChunkInput } from '../../src/activities/execution-runner.ts';
+import type { Limits } from '../../src/domain/session.ts';
+import type { ModelProvider } from '../../src/domain/model-spec.ts';
+import type { Snapshot } from '../../src/domain/snapshot.ts';
+import { defaultAuthor } from '../../src/domain/task.ts';
+import { toolNames } from '../../src/domain/tools.ts';
+import { GitManager } from '../../src/git/git-manager.ts';
+import { createSandbox } from '../../src/sandbox/create-sandbox.ts';
+import { openStore, type Store } from '../../src/store/store.ts';
+import { openDirectory } from '../support/open-directory.ts';
+import { sampleSession } from '../support/sample-task.ts';
+import type { Scenario } from '../support/scripted-model/scenario.ts';
+import { startScriptedModel, type ScriptedModel } from '../support/scripted-model/server.ts';
+
+export const SESSION = 'ses_runner';
+
+/** The agent on real parts: journal on SQLite, git, sandbox; the model is scripted over HTTP. */
+export interface RunnerSetting {
+  readonly root: string;
+  readonly store: Store;
+  readonly git: GitManager;
+  readonly runner: ExecutionRunner;
+  readonly model: ScriptedModel;
+  readonly snapshot: Snapshot;
+  /** Runs one chunk. */
+  readonly chunk: (changes?: Partial<ChunkInput>, signal?: AbortSignal) => ReturnType<ExecutionRunner['runChunk']>;
+  /** Runs chunks until the agent has handed in. */
+  readonly toTheEnd: (changes?: Partial<ChunkInput>) => ReturnType<ExecutionRunner['runChunk']>;
+  /** A file of a tree. */
+  readonly file: (tree: string, path: string) => Promise<string | undefined>;
+}
+
+const limits: Limits = { maxSteps: 100, maxIterations: 3 };
+
+/** Opens store, git and sandbox below a directory, for a session that may be there already. */
+export function openRunner(
+  root: string,
+): Pick<RunnerSetting, 'store' | 'git' | 'runner'> & { readonly close: () => void } {
+  const sandbox = createSandbox({ mode: 'bwrap' });
+  const store = openStore({ directory: join(root, 'store') });
+  const git = new GitManager({ sandbox, directory: join(root, 'work') });
+  const runner = new ExecutionRunner({ store, git, sandbox, streamIdleMs: 1000 });
+  const close = (): void => {
+    store.close();
+    sandbox.dispose();
+  };
+  return { store, git, runner, close };
+}
+
+/** A session whose agent does what a scenario says. */
+export async function runnerSetting(scenario: Scenario, provider: ModelProvider = 'anthropic'): Promise<RunnerSetting> {
+  const root = openDirectory();
+  const { store, git, runner, close } = openRunner(root);
+  const model = await startScriptedModel({ task: scenario }, { key: 'key' });
+  onTestFinished(async () => {
+    await model.close();
+    close();
+  });
+  await store.sessions.create(sampleSession(SESSION));
+  const project = openDirectory();
+  const base = await git.prepare(SESSION, { kind: 'directory', path: project });
+  const snapshot = sampleSnapshot(project, base, { provider, id: 'task', baseUrl: model.url, thinkingLevel: 'off' });
+  const chunk: RunnerSetting['chunk'] = (changes, signal = new AbortController().signal) =>
+    runner.runChunk(
+      { snapshot, maxTurns: 100, maxChunkMs: 60_000, limits, feedback: null, modelKey: 'key', ...changes },
+      signal,
+    );
+  return {
+    root,
+    store,
+    git,
+    runner,
+    model,
+    snapshot,
+    chunk,
+    toTheEnd: async (changes) => {
+      for (;;) {
+        const end = await chunk(changes);
+        if (end.outcome === 'submitted') return end;
+      }
+    },
+    file: async (tree, path) => (await git.open(SESSION).readFile(tree, path, 1_000_000))?.toString('utf8'),
+  };
+}
+
+function sampleSnapshot(path: string, base: Snapshot['base'], model: Snapshot['model']): Snapshot {
+  return {
+    version: 1,
+    sessionId: SESSION,
+    prompt: 'Do it.',
+    skillText: '',
+    source: { kind: 'directory', path },
+    base,
+    inputs: {},
+    answers: [],
+    assumptions: [],
+    contract: '',
+    goal: 'It is done.',
+    files: [],
+    scripts: [],
+    tools: [...toolNames],
+    model,
+    systemPrompt: '',
+    limits: { ...limits },
+    sandbox: { kind: 'bwrap', network: 'none' },
+    testStrategy: 'skip',
+    acceptance: [],
+    delivery: 'directory',
+    branch: 'work',
+    author: defaultAuthor,
+    versions: { holdfast: '', pi: '' },
+    createdAt: 0,
+  };
+}
