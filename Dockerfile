@@ -3,8 +3,9 @@
 FROM node:24-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# Four of five native cores of Temporal's SDK are for other platforms.
-RUN npm ci --omit=dev --omit=optional \
+# Node is in the image, and four of five native cores of Temporal's SDK are for other platforms.
+RUN npm ci --omit=dev \
+ && rm -rf node_modules/node-linux-* node_modules/.bin/node \
  && find node_modules/@temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 -type d ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -r {} +
 
 FROM node:24-bookworm-slim

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { runChunk, type ChunkEnd } from '../agent/agent-chunk.ts';
 import { taskPromptFor } from '../agent/task-prompt.ts';
 import { agentTools } from '../agent/tools/agent-tools.ts';
@@ -138,7 +139,8 @@ export class ExecutionRunner {
     }
     const turns = (await this.#store.journal.usage(sessionId)).turns;
     const event = { type: 'plan', state: 'EXECUTING', stage: 'coding', at, data: { plan: steps } } as const;
-    await this.#store.events.append(sessionId, { key: `plan/${turns}/${JSON.stringify(steps).length}`, ...event });
+    const content = createHash('sha256').update(JSON.stringify(steps)).digest('hex').slice(0, 16);
+    await this.#store.events.append(sessionId, { key: `plan/${turns}/${content}`, ...event });
   }
 
   /** A failure tells how far the session had come: whoever waits an outage out sees whether there was progress. */

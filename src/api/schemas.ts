@@ -25,7 +25,11 @@ const Limits = z
   .partial();
 
 /** Features of later versions: naming them is a fault that says so, instead of one that calls the field unknown. */
-const later = z.undefined({ error: 'not available in this version' }).optional();
+const later = z
+  .unknown()
+  .refine((value) => value === undefined, 'not available in this version')
+  .optional()
+  .openapi({ description: 'Not available in this version.' });
 
 /** Body of `POST /api/sessions`. */
 export const CreateSession = z

@@ -60,16 +60,17 @@ function addCreate(app: OpenAPIHono, { store, sessions, defaults, checks }: Sess
     const key = c.req.valid('header')['idempotency-key'];
     const intake = await takeIn(request, defaults, checks);
     const idempotency = key === undefined ? null : { key, bodySha256: bodySha256(request) };
-    const createdAt = Date.now();
+    const secrets = intake.secrets.map(([name, value]) => store.secrets.seal(intake.id, name, value));
+    const { task } = intake;
     const { id, created } = await store.sessions.create({
       id: intake.id,
       tenant: TENANT,
-      task: intake.task,
-      createdAt,
+      task,
+      createdAt: Date.now(),
+      secrets,
       idempotency,
     });
-    if (created) for (const [name, value] of intake.secrets) await store.secrets.put(id, name, value);
-    else c.header('Idempotent-Replay', 'true');
+    if (!created) c.header('Idempotent-Replay', 'true');
     const session = await store.sessions.get(id);
     await sessions.start(session).catch(async (error: unknown) => {
       // Without a key the caller could never find it again: nothing is kept. With one, the retry goes on where this call stopped.

@@ -16,8 +16,7 @@ export interface SessionEvent {
 }
 
 /** `started` once at the beginning, `stage` at each change of state or stage, the others in between. */
-export const eventTypes = ['started', 'stage', 'plan', 'turn', 'limits', 'resumed', 'check', 'attempt'] as const;
-export type EventType = (typeof eventTypes)[number];
+export type EventType = 'started' | 'stage' | 'plan' | 'turn';
 
 /** The types that are sent to a webhook. */
 export function isAnnounced(type: EventType): boolean {

@@ -36,7 +36,7 @@ import {
   type SpawnOptions,
 } from './sandbox.ts';
 import { seccompProgram } from './seccomp.ts';
-import { GATE, sweepStrays } from './strays.ts';
+import { GATE, SANDBOX_DIRECTORY, sweepStrays } from './strays.ts';
 
 const O_PATH = 0o10000000; // The same on every architecture that Node supports on Linux.
 const MAX_ARGUMENT_BYTES = 127 * 1024; // The kernel's limit for one argument is 128 KiB.
@@ -62,7 +62,7 @@ export class BwrapSandbox implements Sandbox {
   private constructor(bwrap: string, user: BwrapOptions['user']) {
     this.#bwrap = bwrap;
     this.#user = user;
-    this.#directory = mkdtempSync(join(tmpdir(), 'holdfast-sandbox-'));
+    this.#directory = mkdtempSync(join(tmpdir(), `${SANDBOX_DIRECTORY}${process.pid}-`));
     chmodSync(this.#directory, 0o755);
     for (const [name, text] of Object.entries(generatedEtc))
       writeFileSync(join(this.#directory, name), text, { mode: 0o444 });

@@ -10,6 +10,12 @@ const SALT_BYTES = 16;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
+/** A secret that can only be opened with the master key, for the session and name it was sealed for. */
+export interface SealedSecret {
+  readonly name: SecretName;
+  readonly sealed: Uint8Array;
+}
+
 /**
  * Secrets of sessions, sealed with AES-256-GCM under a key of their own each (HKDF-SHA256 of the master key and a fresh salt),
  * bound to session and name. They are opened only by the activity that needs them and removed with the session.
@@ -23,15 +29,20 @@ export class SealedSecrets {
     this.#master = master;
   }
 
-  /** Seals and stores a secret, replacing one of the same name. */
-  async put(sessionId: string, name: SecretName, value: string): Promise<void> {
+  /** Seals a secret, to be stored together with the session it belongs to. */
+  seal(sessionId: string, name: SecretName, value: string): SealedSecret {
     const salt = randomBytes(SALT_BYTES);
     const iv = randomBytes(IV_BYTES);
     const cipher = createCipheriv('aes-256-gcm', this.#key(salt), iv).setAAD(context(sessionId, name));
     const sealed = Buffer.concat([FORMAT, salt, iv, cipher.update(value, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+    return { name, sealed };
+  }
+
+  /** Seals and stores a secret, replacing one of the same name. */
+  async put(sessionId: string, name: SecretName, value: string): Promise<void> {
     const sql = `INSERT INTO secrets (session_id, name, sealed) VALUES (?, ?, ?)
       ON CONFLICT (session_id, name) DO UPDATE SET sealed = excluded.sealed`;
-    await this.#db.run(sql, sessionId, name, sealed);
+    await this.#db.run(sql, sessionId, name, this.seal(sessionId, name, value).sealed);
   }
 
   /**

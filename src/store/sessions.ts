@@ -4,6 +4,7 @@ import { HoldfastError, type Failure } from '../domain/failure.ts';
 import type { Base, Delivered, Frozen, PauseReason, Phase, Stage } from '../domain/session.ts';
 import { Task } from '../domain/task.ts';
 import type { Database, Queries, Row } from './database.ts';
+import type { SealedSecret } from './secrets.ts';
 
 /** A session as it is recorded: the read model that answers while Temporal is away. */
 export interface SessionRecord {
@@ -30,6 +31,8 @@ export interface NewSession {
   readonly tenant: string;
   readonly task: Task;
   readonly createdAt: number;
+  /** Recorded together with the session: it never starts without them. */
+  readonly secrets: readonly SealedSecret[];
   /** The caller's key and the SHA-256 of the body it came with. */
   readonly idempotency: { readonly key: string; readonly bodySha256: string } | null;
 }
@@ -176,7 +179,8 @@ export class SessionRecords {
   }
 }
 
-async function insert(queries: Queries, { id, tenant, task, createdAt, idempotency }: NewSession): Promise<void> {
+async function insert(queries: Queries, session: NewSession): Promise<void> {
+  const { id, tenant, task, createdAt, secrets, idempotency } = session;
   const repository = task.source.kind === 'repository' ? task.source.url : task.source.path;
   await queries.run(
     `INSERT INTO sessions (id, tenant, repository, task_json, state, stage, rev, plan_json, epoch, held, created_at, updated_at)
@@ -190,6 +194,9 @@ async function insert(queries: Queries, { id, tenant, task, createdAt, idempoten
   );
   for (const label of new Set(task.labels)) {
     await queries.run('INSERT INTO session_labels (session_id, label) VALUES (?, ?)', id, label);
+  }
+  for (const { name, sealed } of secrets) {
+    await queries.run('INSERT INTO secrets (session_id, name, sealed) VALUES (?, ?, ?)', id, name, sealed);
   }
   if (idempotency === null) return;
   const sql = 'INSERT INTO idempotency (tenant, key, body_sha256, session_id, created_at) VALUES (?, ?, ?, ?, ?)';

@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findTemporalCli } from '../../scripts/setup/temporal-cli.mjs';
 import { until } from '../support/holdfast.ts';
-import { startSetting, type Setting } from '../support/scripted-setting.ts';
+import { canaries, startSetting, type Setting } from '../support/scripted-setting.ts';
 
 let setting: Setting;
 beforeAll(async () => {
@@ -148,4 +150,23 @@ test('every webhook of a session verifies, comes with its sequence number, and t
   expect(report.verified).toBe(false);
   const markdown = await holdfast.call('GET', `/api/sessions/${id}/report`, undefined, { accept: 'text/markdown' });
   expect(markdown.body).toContain('NOT VERIFIED');
+});
+
+test('no secret is in the data directory, the logs of the processes, or their arguments', async () => {
+  const { holdfast } = setting;
+  const encoded = Buffer.from(`git:${canaries.gitToken}`).toString('base64');
+  const secrets = [canaries.modelKey, canaries.gitToken, encoded];
+  const leaks = (text: string) => secrets.filter((secret) => text.includes(secret));
+  let scanned = 0;
+  for (const file of readdirSync(holdfast.dataDir, { recursive: true, encoding: 'utf8' })) {
+    const path = join(holdfast.dataDir, file);
+    if (!statSync(path).isFile()) continue;
+    scanned += 1;
+    expect([file, leaks(readFileSync(path, 'latin1'))]).toEqual([file, []]);
+  }
+  expect(scanned).toBeGreaterThan(20);
+  expect(leaks(holdfast.log())).toEqual([]);
+  for (const name of ['main', 'worker', 'api', 'temporal'] as const) {
+    expect(leaks(readFileSync(`/proc/${holdfast.pid(name)}/cmdline`, 'latin1'))).toEqual([]);
+  }
 });

@@ -27,5 +27,5 @@ export function sampleTask(changes: Partial<Task> = {}): Task {
 
 /** A session of {@link sampleTask} to be recorded. */
 export function sampleSession(id: string, changes: Partial<NewSession> = {}): NewSession {
-  return { id, tenant: 'default', task: sampleTask(), createdAt: 1_000, idempotency: null, ...changes };
+  return { id, tenant: 'default', task: sampleTask(), createdAt: 1_000, secrets: [], idempotency: null, ...changes };
 }
