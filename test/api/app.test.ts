@@ -142,7 +142,11 @@ test('a body without a length that grows beyond 1 MB is refused', async () => {
   const chunk = new TextEncoder().encode(' '.repeat(100_000));
   let sent = 0;
   const stream = new ReadableStream({
-    pull: (controller) => void (sent++ < 12 ? controller.enqueue(chunk) : controller.close()),
+    pull: (controller) => {
+      sent += 1;
+      if (sent > 12) controller.close();
+      else controller.enqueue(chunk);
+    },
   });
   const answer = await call('POST', '/api/sessions', { body: stream, duplex: 'half' } as RequestInit);
   expect([answer.status, (await errorOf(answer)).code]).toEqual([413, 'BODY_TOO_LARGE']);
