@@ -1,7 +1,9 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { HoldfastError } from './domain/failure.ts';
 import type { Logger } from './logger.ts';
+import { processStart } from './temporal/process-identity.ts';
 
 const QUICK_DEATH_MS = 5000;
 const MAX_RESTART_DELAY_MS = 10_000;
@@ -31,9 +33,12 @@ export class Supervisor {
     this.#env = options.env;
   }
 
-  /** Starts a member and resolves when it says that it is ready. */
+  /**
+   * Starts a member and resolves when it says that it is ready. One that ends by itself before it was ever ready will not do better
+   * the next time: that is thrown.
+   */
   start(member: Member): Promise<void> {
-    return new Promise((resolve) => this.#spawn(member, 0, resolve));
+    return new Promise((resolve, reject) => this.#spawn(member, 0, { ready: resolve, failed: reject }));
   }
 
   /** Sends SIGTERM to all children, which drain, and resolves when the last one is gone. After `graceMs` they are killed. */
@@ -44,7 +49,7 @@ export class Supervisor {
     rmSync(this.#pidFile, { force: true });
   }
 
-  #spawn(member: Member, restarts: number, onReady: () => void): void {
+  #spawn(member: Member, restarts: number, first: FirstStart | null): void {
     const startedAt = performance.now();
     // A group of its own: Ctrl-C in the terminal reaches only the supervisor, which then drains in order.
     const child = fork(member.script, {
@@ -54,17 +59,21 @@ export class Supervisor {
     });
     this.#children.set(member.name, child);
     this.#writePids();
+    let waiting = first;
     child.on('message', (message) => {
-      if (message === 'ready') onReady();
+      if (message !== 'ready') return;
+      waiting?.ready();
+      waiting = null;
     });
     child.once('exit', (code, signal) => {
       this.#children.delete(member.name);
       if (this.#stopping) return;
+      if (waiting !== null && code !== null) return waiting.failed(new Error(`${member.name} ended with code ${code}`));
       const quick = performance.now() - startedAt < QUICK_DEATH_MS;
       const delayMs = quick ? Math.min(200 * 2 ** restarts, MAX_RESTART_DELAY_MS) : 0;
       this.#logger.warn({ process: member.name, code, signal, delayMs }, 'process ended; starting it again');
       setTimeout(() => {
-        if (!this.#stopping) this.#spawn(member, quick ? restarts + 1 : 0, onReady);
+        if (!this.#stopping) this.#spawn(member, quick ? restarts + 1 : 0, waiting);
       }, delayMs);
     });
   }
@@ -82,9 +91,28 @@ export class Supervisor {
     const pids = Object.fromEntries([...this.#children].map(([name, { pid }]) => [name, pid]));
     mkdirSync(dirname(this.#pidFile), { recursive: true });
     const temporary = `${this.#pidFile}.tmp`;
-    writeFileSync(temporary, JSON.stringify({ main: process.pid, ...pids }));
+    writeFileSync(temporary, JSON.stringify({ main: process.pid, mainStart: processStart(process.pid), ...pids }));
     renameSync(temporary, this.#pidFile);
   }
+}
+
+/** Who waits for the first time that a member is ready. */
+interface FirstStart {
+  readonly ready: () => void;
+  readonly failed: (error: Error) => void;
+}
+
+/**
+ * Checks that no other supervisor runs on the same data: two would end each other's Temporal.
+ * @throws HoldfastError INVALID_REQUEST
+ */
+export function assertAlone(pidFile: string): void {
+  if (!existsSync(pidFile)) return;
+  const { main, mainStart } = JSON.parse(readFileSync(pidFile, 'utf8')) as { main: number; mainStart: string };
+  if (processStart(main) !== mainStart) return; // Killed; what it left is taken over.
+  throw new HoldfastError('INVALID_REQUEST', `Holdfast runs on this data directory already (process ${main}).`, {
+    remedy: 'Stop it first, or choose another DATA_DIR and PORT.',
+  });
 }
 
 /** For a child of a {@link Supervisor}: says that it is ready, and ends when the supervisor is gone. */

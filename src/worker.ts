@@ -16,7 +16,8 @@ import { WebhookClient } from './activities/webhook-client.ts';
 import { loadConfig, type Config } from './config.ts';
 import { workflowIdOf } from './domain/session.ts';
 import { GitManager } from './git/git-manager.ts';
-import { createLogger, type Logger } from './logger.ts';
+import { runProcess } from './entry-point.ts';
+import { createLogger } from './logger.ts';
 import { createSandbox } from './sandbox/create-sandbox.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { openStore, type Store } from './store/store.ts';
@@ -28,13 +29,12 @@ import { registerSearchAttributes } from './temporal/search-attributes.ts';
 import { installRuntime } from './temporal/runtime.ts';
 import { loadWorkflowBundle } from './temporal/workflow-bundle.ts';
 
-const config = loadConfig(process.env);
-const logger = createLogger({ name: 'worker', level: config.logLevel });
-await runWorker(config, logger);
+await runProcess(() => runWorker(loadConfig(process.env)));
 process.exit(0); // The channel to the supervisor would keep the process alive.
 
 /** A worker process: makes everything, takes over what dead workers of this host held, and works until SIGTERM. */
-async function runWorker(config: Config, logger: Logger): Promise<void> {
+async function runWorker(config: Config): Promise<void> {
+  const logger = createLogger({ name: 'worker', level: config.logLevel });
   installRuntime(logger);
   const sandbox = createSandbox(config.sandbox);
   logger.info({ sandbox: sandbox.kind, enforcement: sandbox.enforcement }, 'sandbox');

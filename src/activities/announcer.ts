@@ -58,7 +58,9 @@ export class Announcer {
   async #changes({ id, base }: SessionRecord): Promise<string[]> {
     const checkpoint = await this.#store.journal.latest(id);
     if (base === null || checkpoint === null || checkpoint.tree === base.tree) return [];
-    const changes = await this.#git.open(id).changes(base.tree, checkpoint.tree);
+    const git = this.#git.open(id);
+    if (!(await git.has(checkpoint.tree))) return []; // Another worker's; the news must not wait for it.
+    const changes = await git.changes(base.tree, checkpoint.tree);
     return changes.slice(0, 100).map(({ status, path }) => `${status}: ${path}`);
   }
 

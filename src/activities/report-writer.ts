@@ -51,9 +51,10 @@ export class ReportWriter {
     const report = await this.#report(session, ended, summary);
     const put = (name: string, type: string, text: string) =>
       this.#store.artifacts.put(sessionId, name, type, text, Date.now());
-    if (session.base !== null && report.tree !== null)
-      await this.#commits.keepPatch(sessionId, session.base.tree, report.tree);
-    else await put('diff.patch', 'text/x-diff', '');
+    const { base } = session;
+    if (base !== null && report.tree !== null && (await this.#git.open(sessionId).has(report.tree))) {
+      await this.#commits.keepPatch(sessionId, base.tree, report.tree);
+    } else await put('diff.patch', 'text/x-diff', '');
     const transcript = await this.#store.journal.transcript(sessionId);
     await put(
       'transcript.jsonl',
@@ -70,7 +71,10 @@ export class ReportWriter {
     const usage = await this.#store.journal.usage(id);
     const delivered = ended.phase === 'COMPLETE' ? ended.delivered : null;
     const tree = delivered?.tree ?? checkpoint?.tree ?? null;
-    const changes = base !== null && tree !== null ? await this.#git.open(id).changes(base.tree, tree) : [];
+    const git = this.#git.open(id);
+    // Where the files are lost, the report is still written.
+    const known = base !== null && tree !== null && (await git.has(tree));
+    const changes = known ? await git.changes(base.tree, tree) : [];
     return {
       sessionId: id,
       taskId: task.taskId,

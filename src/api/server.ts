@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { loadConfig, type Config } from '../config.ts';
-import { HoldfastError } from '../domain/failure.ts';
+import { runProcess } from '../entry-point.ts';
 import { probeRemote } from '../git/git-manager.ts';
 import { checkSource } from '../git/repository-url.ts';
 import { createLogger } from '../logger.ts';
@@ -18,13 +18,7 @@ import { checkWebhookUrl } from './webhook-url.ts';
 
 const ORPHAN_RETRY_MS = 2000;
 
-try {
-  await main(loadConfig(process.env));
-} catch (error) {
-  if (!(error instanceof HoldfastError)) throw error;
-  process.stderr.write(`${error.message}\n${error.remedy}\n`);
-  process.exit(1);
-}
+await runProcess(() => main(loadConfig(process.env)));
 
 /** The API process: makes everything, listens, and starts what an API that died had not started. */
 async function main(config: Config): Promise<void> {
@@ -65,6 +59,12 @@ async function main(config: Config): Promise<void> {
   const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }, ({ port }) => {
     logger.info({ url: `http://${config.host}:${port}` }, 'api ready');
     reportReady(stop);
+  });
+  server.once('error', (error) => {
+    process.stderr.write(
+      `The API cannot listen on ${config.host}:${config.port}: ${error.message}. Choose another PORT.\n`,
+    );
+    process.exit(1);
   });
   const sweep = setInterval(() => {
     // Both again and again until Temporal is there: the API serves what is on record meanwhile.
