@@ -8,15 +8,13 @@ import { NoInteractionExtension } from '../src/agent/no-interaction-extension.ts
 import { StopSignal } from '../src/agent/stop-signal.ts';
 import { systemPromptFor } from '../src/agent/system-prompt.ts';
 import { agentTools } from '../src/agent/tools/agent-tools.ts';
-import type { Snapshot } from '../src/domain/snapshot.ts';
-import { defaultAuthor } from '../src/domain/task.ts';
 import { toolNames } from '../src/domain/tools.ts';
 import { GitManager } from '../src/git/git-manager.ts';
 import { createModel } from '../src/model/provider.ts';
 import { createSandbox } from '../src/sandbox/create-sandbox.ts';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { openStore } from '../src/store/store.ts';
-import { sampleSession } from '../test/support/sample-task.ts';
+import { sampleSession, sampleSnapshot } from '../test/support/sample-task.ts';
 import { ms, print, title } from './figure.ts';
 import { TURNS } from './scenarios.ts';
 
@@ -70,33 +68,13 @@ async function runHoldfast(sandbox: Sandbox, directory: string, modelUrl: string
   mkdirSync(source);
   await store.sessions.create(sampleSession('ses_bench'));
   const base = await git.prepare('ses_bench', { kind: 'directory', path: source });
-  const snapshot: Snapshot = {
-    version: 1,
+  const snapshot = sampleSnapshot({
     sessionId: 'ses_bench',
-    prompt: 'go',
-    skillText: '',
     source: { kind: 'directory', path: source },
     base,
-    inputs: {},
-    answers: [],
-    assumptions: [],
-    contract: '',
-    goal: 'go',
-    files: [],
-    scripts: [],
-    tools: [...toolNames],
     model: { provider: 'anthropic', id: scenario, baseUrl: modelUrl, thinkingLevel: 'off' },
-    systemPrompt: '',
     limits: { maxSteps: 1000, maxIterations: 0 },
-    sandbox: { kind: sandbox.kind, network: 'none' },
-    testStrategy: 'skip',
-    acceptance: [],
-    delivery: 'directory',
-    branch: 'work',
-    author: defaultAuthor,
-    versions: { holdfast: '', pi: '' },
-    createdAt: 0,
-  };
+  });
   const runner = new ExecutionRunner({ store, git, sandbox, streamIdleMs: 60_000 });
   const chunk = {
     snapshot,

@@ -52,7 +52,8 @@ export async function startWebhookInbox(): Promise<WebhookInbox> {
   };
 }
 
-function verifies(secret: string, body: string, headers: IncomingHttpHeaders): boolean {
+/** True for a webhook whose signature the independent `standardwebhooks` package takes. */
+export function verifies(secret: string, body: string, headers: IncomingHttpHeaders): boolean {
   try {
     new Webhook(secret).verify(body, headers as Record<string, string>);
     return true;

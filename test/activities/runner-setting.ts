@@ -4,13 +4,11 @@ import { ExecutionRunner, type ChunkInput } from '../../src/activities/execution
 import type { Limits } from '../../src/domain/session.ts';
 import type { ModelProvider } from '../../src/domain/model-spec.ts';
 import type { Snapshot } from '../../src/domain/snapshot.ts';
-import { defaultAuthor } from '../../src/domain/task.ts';
-import { toolNames } from '../../src/domain/tools.ts';
 import { GitManager } from '../../src/git/git-manager.ts';
 import { createSandbox } from '../../src/sandbox/create-sandbox.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { openDirectory } from '../support/open-directory.ts';
-import { sampleSession } from '../support/sample-task.ts';
+import { sampleSession, sampleSnapshot } from '../support/sample-task.ts';
 import type { Scenario } from '../support/scripted-model/scenario.ts';
 import { startScriptedModel, type ScriptedModel } from '../support/scripted-model/server.ts';
 
@@ -61,7 +59,14 @@ export async function runnerSetting(scenario: Scenario, provider: ModelProvider 
   await store.sessions.create(sampleSession(SESSION));
   const project = openDirectory();
   const base = await git.prepare(SESSION, { kind: 'directory', path: project });
-  const snapshot = sampleSnapshot(project, base, { provider, id: 'task', baseUrl: model.url, thinkingLevel: 'off' });
+  const spec = { provider, id: 'task', baseUrl: model.url, thinkingLevel: 'off' } as const;
+  const snapshot = sampleSnapshot({
+    sessionId: SESSION,
+    source: { kind: 'directory', path: project },
+    base,
+    model: spec,
+    limits,
+  });
   const chunk: RunnerSetting['chunk'] = (changes, signal = new AbortController().signal) =>
     runner.runChunk(
       { snapshot, maxTurns: 100, maxChunkMs: 60_000, limits, feedback: null, modelKey: 'key', ...changes },
@@ -82,35 +87,5 @@ export async function runnerSetting(scenario: Scenario, provider: ModelProvider 
       }
     },
     file: async (tree, path) => (await git.open(SESSION).readFile(tree, path, 1_000_000))?.toString('utf8'),
-  };
-}
-
-function sampleSnapshot(path: string, base: Snapshot['base'], model: Snapshot['model']): Snapshot {
-  return {
-    version: 1,
-    sessionId: SESSION,
-    prompt: 'Do it.',
-    skillText: '',
-    source: { kind: 'directory', path },
-    base,
-    inputs: {},
-    answers: [],
-    assumptions: [],
-    contract: '',
-    goal: 'It is done.',
-    files: [],
-    scripts: [],
-    tools: [...toolNames],
-    model,
-    systemPrompt: '',
-    limits: { ...limits },
-    sandbox: { kind: 'bwrap', network: 'none' },
-    testStrategy: 'skip',
-    acceptance: [],
-    delivery: 'directory',
-    branch: 'work',
-    author: defaultAuthor,
-    versions: { holdfast: '', pi: '' },
-    createdAt: 0,
   };
 }

@@ -1,4 +1,6 @@
-import type { Task } from '../../src/domain/task.ts';
+import type { Snapshot } from '../../src/domain/snapshot.ts';
+import { defaultAuthor, type Task } from '../../src/domain/task.ts';
+import { toolNames } from '../../src/domain/tools.ts';
 import type { NewSession } from '../../src/store/sessions.ts';
 
 /** A task with every field filled in; a test names only what it is about. */
@@ -13,7 +15,7 @@ export function sampleTask(changes: Partial<Task> = {}): Task {
     onMissing: 'ask',
     delivery: 'branch',
     branch: 'feat/ai-task-1',
-    author: { name: 'Holdfast', email: 'holdfast@localhost' },
+    author: defaultAuthor,
     model: { provider: 'anthropic', id: 'scripted', thinkingLevel: 'off' },
     limits: { maxSteps: 50, maxIterations: 3 },
     testStrategy: 'full',
@@ -28,4 +30,35 @@ export function sampleTask(changes: Partial<Task> = {}): Task {
 /** A session of {@link sampleTask} to be recorded. */
 export function sampleSession(id: string, changes: Partial<NewSession> = {}): NewSession {
   return { id, tenant: 'default', task: sampleTask(), createdAt: 1_000, secrets: [], idempotency: null, ...changes };
+}
+
+/** A snapshot of a session that may use every tool; a test names only what it is about. */
+export function sampleSnapshot(
+  facts: Pick<Snapshot, 'sessionId' | 'source' | 'base' | 'model' | 'limits'>,
+  changes: Partial<Snapshot> = {},
+): Snapshot {
+  return {
+    version: 1,
+    prompt: 'Do it.',
+    skillText: '',
+    inputs: {},
+    answers: [],
+    assumptions: [],
+    contract: '',
+    goal: 'It is done.',
+    files: [],
+    scripts: [],
+    tools: [...toolNames],
+    systemPrompt: '',
+    sandbox: { kind: 'bwrap', network: 'none' },
+    testStrategy: 'skip',
+    acceptance: [],
+    delivery: 'directory',
+    branch: 'work',
+    author: defaultAuthor,
+    versions: { holdfast: '', pi: '' },
+    createdAt: 0,
+    ...facts,
+    ...changes,
+  };
 }

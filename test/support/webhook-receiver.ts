@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Webhook } from 'standardwebhooks';
+import { verifies } from '../../src/demo/webhook-inbox.ts';
 
 /** A webhook as it came in, and whether the `standardwebhooks` package takes it. */
 export interface Received {
@@ -57,13 +57,4 @@ export async function startWebhookReceiver(options: {
         server.close(() => resolve());
       }),
   };
-}
-
-function verifies(secret: string, body: string, headers: IncomingHttpHeaders): boolean {
-  try {
-    new Webhook(secret).verify(body, headers as Record<string, string>);
-    return true;
-  } catch {
-    return false;
-  }
 }
