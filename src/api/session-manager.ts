@@ -24,6 +24,7 @@ import * as messages from '../workflows/messages.ts';
 import { searchAttributes } from '../workflows/search-attributes.ts';
 
 const CALL_MS = 5_000;
+const EXECUTE_MS = 60_000;
 const keys = {
   state: defineSearchAttributeKey(searchAttributes.state, SearchAttributeType.KEYWORD),
   tenant: defineSearchAttributeKey(searchAttributes.tenant, SearchAttributeType.KEYWORD),
@@ -46,11 +47,19 @@ export class SessionManager {
   readonly #client: Client;
   readonly #store: Store;
   readonly #defaults: SessionDefaults;
+  readonly #callMs: number;
 
-  constructor(deps: { readonly client: Client; readonly store: Store; readonly defaults: SessionDefaults }) {
+  /** @param deps.callMs how long Temporal may take to answer a call; the caller waits meanwhile. */
+  constructor(deps: {
+    readonly client: Client;
+    readonly store: Store;
+    readonly defaults: SessionDefaults;
+    readonly callMs?: number;
+  }) {
     this.#client = deps.client;
     this.#store = deps.store;
     this.#defaults = deps.defaults;
+    this.#callMs = deps.callMs ?? CALL_MS;
   }
 
   /**
@@ -112,19 +121,19 @@ export class SessionManager {
   }
 
   execute(session: SessionRecord, message: messages.Execute): Promise<Told> {
-    return this.#tell(session, messages.executeUpdate, messages.executeSignal, message, 60_000);
+    return this.#tell(session, messages.executeUpdate, messages.executeSignal, message, EXECUTE_MS);
   }
 
   pause(session: SessionRecord, message: messages.Pause): Promise<Told> {
-    return this.#tell(session, messages.pauseUpdate, messages.pauseSignal, message, CALL_MS);
+    return this.#tell(session, messages.pauseUpdate, messages.pauseSignal, message, this.#callMs);
   }
 
   resume(session: SessionRecord, message: messages.Resume): Promise<Told> {
-    return this.#tell(session, messages.resumeUpdate, messages.resumeSignal, message, CALL_MS);
+    return this.#tell(session, messages.resumeUpdate, messages.resumeSignal, message, this.#callMs);
   }
 
   abort(session: SessionRecord, message: messages.Abort): Promise<Told> {
-    return this.#tell(session, messages.abortUpdate, messages.abortSignal, message, CALL_MS);
+    return this.#tell(session, messages.abortUpdate, messages.abortSignal, message, this.#callMs);
   }
 
   /** Ends a session's workflow for good, without its clean-up: for one that does not end by itself. */
@@ -179,7 +188,7 @@ export class SessionManager {
 
   async #calling<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await this.#client.connection.withDeadline(Date.now() + CALL_MS, work);
+      return await this.#client.connection.withDeadline(Date.now() + this.#callMs, work);
     } catch (error) {
       throw translate(error);
     }

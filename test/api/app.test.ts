@@ -26,7 +26,7 @@ function api(changes: Partial<AppDeps> = {}): {
   };
   const app = createApp({
     store,
-    sessions: new SessionManager({ client: new Client({ connection }), store, defaults }),
+    sessions: new SessionManager({ client: new Client({ connection }), store, defaults, callMs: 300 }),
     defaults: {
       model: { provider: 'anthropic', id: 'm', thinkingLevel: 'off' },
       limits: { maxSteps: 5, maxIterations: 1 },

@@ -18,8 +18,13 @@ const question = {
   input: null,
 };
 
+const lines: Scenario = { turns: [...numbered, submit], ttftMs: 80 };
+
 export const scenarios: Readonly<Record<string, Scenario>> = {
-  lines: { turns: [...numbered, submit], ttftMs: 80 },
+  lines,
+  /** The same under names of their own, for tests that run at once and count requests or plan faults. */
+  'lines-paused': lines,
+  'lines-troubled': lines,
   /** Writes who it is for, so that sessions that ran at once can be told apart. */
   marked: {
     turns: ({ turn, userMessages }) => {

@@ -65,7 +65,7 @@ const failing = (code: ConstructorParameters<typeof HoldfastError>[0]) => () => 
   );
 };
 
-test('an automatic session with nothing missing walks the diagram to COMPLETE and announces each stage', async () => {
+test.concurrent('an automatic session with nothing missing walks the diagram to COMPLETE and announces each stage', async () => {
   await withSession({}, {}, async ({ handle, announced }) => {
     expect(await handle.result()).toMatchObject({ phase: 'COMPLETE', delivered: { branch: 'feat/x' } });
     expect(announced).toEqual([
@@ -90,7 +90,7 @@ const asksForColor: Partial<Activities> = {
   }),
 };
 
-test('step by step: preflight answers what is missing, execute is refused until it is supplied', async () => {
+test.concurrent('step by step: preflight answers what is missing, execute is refused until it is supplied', async () => {
   await withSession({ auto: false }, asksForColor, async ({ handle }) => {
     expect(await failureOf(handle.executeUpdate(messages.executeUpdate, { args: [{}] }))).toMatchObject({
       type: 'PREFLIGHT_REQUIRED',
@@ -114,7 +114,7 @@ test('step by step: preflight answers what is missing, execute is refused until 
   });
 });
 
-test('signals do the same: an execute that comes too early is dropped, one after the answer counts', async () => {
+test.concurrent('signals do the same: an execute that comes too early is dropped, one after the answer counts', async () => {
   await withSession({ auto: false }, asksForColor, async ({ handle }) => {
     await handle.signal(messages.executeSignal, {});
     await handle.signal(messages.supplyInfoSignal, { requestId: 'a' });
@@ -126,7 +126,7 @@ test('signals do the same: an execute that comes too early is dropped, one after
   });
 });
 
-test('a malformed signal is dropped and the session goes on', async () => {
+test.concurrent('a malformed signal is dropped and the session goes on', async () => {
   await withSession({ auto: false }, asksForColor, async ({ handle }) => {
     await handle.signal('supplyInfo', 'nonsense');
     await handle.signal('supplyInfo', { inputs: { color: 7 } });
@@ -140,7 +140,7 @@ test('a malformed signal is dropped and the session goes on', async () => {
   });
 });
 
-test('after the freeze an answer is refused with CONTRACT_FROZEN and a second execute with ALREADY_EXECUTING', async () => {
+test.concurrent('after the freeze an answer is refused with CONTRACT_FROZEN and a second execute with ALREADY_EXECUTING', async () => {
   let release = () => {};
   const gate = new Promise<void>((resolve) => (release = resolve));
   const runChunk: Activities['runChunk'] = async () => {
@@ -158,7 +158,7 @@ test('after the freeze an answer is refused with CONTRACT_FROZEN and a second ex
   });
 });
 
-test('a message that is repeated with its requestId changes nothing and answers the view', async () => {
+test.concurrent('a message that is repeated with its requestId changes nothing and answers the view', async () => {
   const seen: unknown[] = [];
   const checkPreflight: Activities['checkPreflight'] = async ({ inputs }) => {
     seen.push(inputs);
@@ -174,7 +174,7 @@ test('a message that is repeated with its requestId changes nothing and answers 
   });
 });
 
-test('an automatic session that must not ask fails with MISSING_INFORMATION', async () => {
+test.concurrent('an automatic session that must not ask fails with MISSING_INFORMATION', async () => {
   await withSession({ onMissing: 'fail' }, asksForColor, async ({ handle }) => {
     expect(await failureOf(handle.result())).toMatchObject({
       type: 'MISSING_INFORMATION',
@@ -183,14 +183,14 @@ test('an automatic session that must not ask fails with MISSING_INFORMATION', as
   });
 });
 
-test('a preflight that nobody answers ends with PREFLIGHT_TIMEOUT', async () => {
+test.concurrent('a preflight that nobody answers ends with PREFLIGHT_TIMEOUT', async () => {
   await withSession({ preflightTimeoutMs: 300 }, asksForColor, async ({ handle, announced }) => {
     expect(await failureOf(handle.result())).toMatchObject({ type: 'PREFLIGHT_TIMEOUT' });
     expect(announced.at(-1)).toBe('FAILED/failed');
   });
 });
 
-test('a key that is refused pauses the session, and it goes on after resume', async () => {
+test.concurrent('a key that is refused pauses the session, and it goes on after resume', async () => {
   let calls = 0;
   const synthesizeContract = async () => {
     calls += 1;
@@ -207,7 +207,7 @@ test('a key that is refused pauses the session, and it goes on after resume', as
   });
 });
 
-test('an outage of the provider is waited out; when it lasts, the session pauses', async () => {
+test.concurrent('an outage of the provider is waited out; when it lasts, the session pauses', async () => {
   let calls = 0;
   const runChunk: Activities['runChunk'] = async () => {
     calls += 1;
@@ -222,7 +222,7 @@ test('an outage of the provider is waited out; when it lasts, the session pauses
   });
 });
 
-test('a reached limit pauses, and resuming with a higher one passes it on to the next chunk', async () => {
+test.concurrent('a reached limit pauses, and resuming with a higher one passes it on to the next chunk', async () => {
   const limits: unknown[] = [];
   const runChunk: Activities['runChunk'] = async (chunk) => {
     limits.push(chunk.limits.maxSteps);
@@ -237,7 +237,7 @@ test('a reached limit pauses, and resuming with a higher one passes it on to the
   });
 });
 
-test('pause lets the running chunk come to its border, and resume goes on with the next one', async () => {
+test.concurrent('pause lets the running chunk come to its border, and resume goes on with the next one', async () => {
   let held = false;
   let chunks = 0;
   const overrides: Partial<Activities> = {
@@ -263,7 +263,7 @@ test('pause lets the running chunk come to its border, and resume goes on with t
   });
 });
 
-test('abort ends the session FAILED with ABORTED in every phase it can wait in', async () => {
+test.concurrent('abort ends the session FAILED with ABORTED in every phase it can wait in', async () => {
   await withSession({ auto: false }, {}, async ({ handle, announced }) => {
     await handle.executeUpdate(messages.abortUpdate, { args: [{ reason: 'enough' }] });
     expect(await failureOf(handle.result())).toMatchObject({ type: 'ABORTED', message: 'enough' });
@@ -277,7 +277,7 @@ test('abort ends the session FAILED with ABORTED in every phase it can wait in',
   });
 });
 
-test('a workflow that is cancelled in Temporal ends like an aborted session, with its end announced', async () => {
+test.concurrent('a workflow that is cancelled in Temporal ends like an aborted session, with its end announced', async () => {
   await withSession({ auto: false }, {}, async ({ handle, announced }) => {
     await until(async () => (await phaseOf(handle)) === 'INIT');
     await handle.cancel();
@@ -286,7 +286,7 @@ test('a workflow that is cancelled in Temporal ends like an aborted session, wit
   });
 });
 
-test('red evidence goes back to the agent up to maxIterations, then the session fails with CHECKS_FAILED', async () => {
+test.concurrent('red evidence goes back to the agent up to maxIterations, then the session fails with CHECKS_FAILED', async () => {
   const feedback: unknown[] = [];
   const overrides: Partial<Activities> = {
     runChunk: async (chunk) => {
@@ -306,14 +306,14 @@ test('red evidence goes back to the agent up to maxIterations, then the session 
   });
 });
 
-test('a failure that nobody can cure ends the session with its code', async () => {
+test.concurrent('a failure that nobody can cure ends the session with its code', async () => {
   await withSession({}, { runChunk: failing('INTERACTION_ATTEMPTED') }, async ({ handle, announced }) => {
     expect(await failureOf(handle.result())).toMatchObject({ type: 'INTERACTION_ATTEMPTED' });
     expect(announced.at(-1)).toBe('FAILED/failed');
   });
 });
 
-test('a long history continues as new between two chunks and loses nothing', async () => {
+test.concurrent('a long history continues as new between two chunks and loses nothing', async () => {
   let chunks = 0;
   const turns: number[] = [];
   const overrides: Partial<Activities> = {
