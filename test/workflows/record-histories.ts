@@ -89,6 +89,13 @@ async function record(name: string, { input, activities = {}, talk }: Way): Prom
     });
     await talk?.(handle);
     await handle.result().catch(() => undefined);
-    return `${historyToJSON(await handle.fetchHistory())}\n`;
+    return withoutMachine(historyToJSON(await handle.fetchHistory()));
   });
+}
+
+/** A history without what is of this machine: stack traces with their paths, and the names of processes. */
+function withoutMachine(json: string): string {
+  const dropped = new Set(['stackTrace', 'identity', 'workerIdentity']);
+  const history = JSON.parse(json, (key, value: unknown) => (dropped.has(key) ? undefined : value)) as object;
+  return `${JSON.stringify(history, null, 1)}\n`;
 }
