@@ -9,6 +9,7 @@ import type { Limits } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import { noUsage } from '../domain/usage.ts';
 import type { GitManager } from '../git/git-manager.ts';
+import type { WorkTree } from '../git/work-tree.ts';
 import { createModel } from '../model/provider.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Checkpoint, Resumption } from '../store/journal.ts';
@@ -112,7 +113,7 @@ export class ExecutionRunner {
         recorded: resumption.entries.length,
         usage: checkpoint?.usage ?? noUsage,
         tree,
-        takeTree: (known) => workTree.snapshot(known),
+        takeTree: (known) => this.#takeTree(workTree, known),
         beforeEffect: () => marker.clear(),
         onCheckpoint: async (committed) => {
           marker.set(committed.tree);
@@ -124,6 +125,15 @@ export class ExecutionRunner {
       isOver: async (turns) => turns >= maxTurns || performance.now() >= end || (await sessions.isHeld(sessionId)),
       signal,
     });
+  }
+
+  /** The pack is durable before the checkpoint that needs it is committed. */
+  async #takeTree(workTree: WorkTree, known: string): Promise<Pick<Checkpoint, 'tree' | 'pack'>> {
+    let pack: string | null = null;
+    const tree = await workTree.snapshot(known, async (bytes) => {
+      pack = await this.#store.blobs.put(bytes);
+    });
+    return { tree, pack };
   }
 
   async #noteTurn(sessionId: string, { turn, usage, at }: Checkpoint): Promise<void> {

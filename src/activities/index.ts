@@ -71,8 +71,8 @@ export function createActivities(deps: ActivityDependencies) {
       await store.sessions.setHeld(sessionId, held);
     }, 'until it succeeds'),
     conclude: effect(
-      ({ sessionId, ended }: { sessionId: string; ended: State<'COMPLETE' | 'FAILED'> }) =>
-        execution.conclude(sessionId, ended),
+      ({ sessionId, ended }: { sessionId: string; ended: State<'COMPLETE' | 'FAILED'> }, signal) =>
+        execution.conclude(sessionId, ended, signal),
       'until it succeeds',
     ),
     cleanUp: effect(({ sessionId }: { sessionId: string }) => execution.cleanUp(sessionId), 'until it succeeds'),

@@ -56,11 +56,13 @@ export class SessionExecution {
     signal: AbortSignal,
   ): Promise<VerificationOutcome> {
     const { sessionId, tree, iteration } = input;
-    const { sources, store, verifier } = this.#parts;
+    const { sources, verifier } = this.#parts;
     const { snapshot } = await this.#load(sessionId);
     await sources.ensure(sessionId, signal);
     const { accepted, verified, checks } = await verifier.verify(snapshot, tree, iteration, { signal });
-    const evidence = accepted ? null : await store.blobs.put(evidenceOf(checks, iteration + 1));
+    const evidence = accepted
+      ? null
+      : await this.#keepEvidence(sessionId, evidenceOf(checks, iteration + 1), iteration + 1);
     const summary = checks.map(({ command, verdict }) => `${verdict}: ${command}`).join('; ') || 'nothing was run';
     return { accepted, verified, summary, evidence };
   }
@@ -79,7 +81,9 @@ export class SessionExecution {
   }
 
   /** Writes what the session leaves behind. */
-  async conclude(sessionId: string, ended: State<'COMPLETE' | 'FAILED'>): Promise<void> {
+  async conclude(sessionId: string, ended: State<'COMPLETE' | 'FAILED'>, signal: AbortSignal): Promise<void> {
+    // The end is told even where the files are out of reach: the report then names no changes.
+    await this.#parts.sources.ensure(sessionId, signal).catch(() => undefined);
     await this.#parts.reports.write(sessionId, ended, await this.#summary(sessionId));
   }
 
@@ -95,6 +99,11 @@ export class SessionExecution {
     const { frozen } = session;
     if (frozen === null) throw new HoldfastError('INTERNAL', `Session ${sessionId} has no snapshot.`);
     return { session, frozen, snapshot: await this.#parts.snapshots.load(frozen.digest) };
+  }
+
+  async #keepEvidence(sessionId: string, text: string, round: number): Promise<string> {
+    const name = `checks/evidence-${round}.txt`;
+    return (await this.#parts.store.artifacts.put(sessionId, name, 'text/plain', text, Date.now())).blob;
   }
 
   async #summary(sessionId: string): Promise<string | null> {

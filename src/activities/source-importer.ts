@@ -27,10 +27,14 @@ export class SourceImporter {
     return prepared;
   }
 
-  /** Makes sure that this worker has the base commit: it may never have seen the session before. */
+  /** Makes sure that this worker has the base commit and the newest checkpoint's tree: it may never have seen the session. */
   async ensure(sessionId: string, signal: AbortSignal): Promise<void> {
     const { task, base } = await this.#store.sessions.get(sessionId);
     if (base === null) return;
     await this.#git.ensureBase(sessionId, task.source, base, await this.#credentials.git(sessionId), signal);
+    const git = this.#git.open(sessionId);
+    const checkpoint = await this.#store.journal.latest(sessionId);
+    if (checkpoint === null || (await git.has(checkpoint.tree))) return;
+    for (const pack of await this.#store.journal.packs(sessionId)) await git.ingest(await this.#store.blobs.get(pack));
   }
 }

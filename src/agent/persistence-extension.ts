@@ -16,8 +16,8 @@ export interface Recording {
   readonly usage: Usage;
   /** The tree of the last checkpoint. */
   readonly tree: string;
-  /** Takes the tree of the work tree; `known` is the last one. */
-  readonly takeTree: (known: string) => Promise<string>;
+  /** Takes the tree of the work tree, and stores what it has that `known`, the last one, had not. */
+  readonly takeTree: (known: string) => Promise<Pick<Checkpoint, 'tree' | 'pack'>>;
   /** Called before a tool that can change files starts. */
   readonly beforeEffect: () => void;
   /** Called after each committed checkpoint. */
@@ -115,10 +115,10 @@ export class PersistenceExtension {
 
   async #commit(position: Pick<Checkpoint, 'turn' | 'seq' | 'usage'>, changed: boolean): Promise<void> {
     const { journal, sessionId, epoch, takeTree, onCheckpoint } = this.#recording;
-    const tree = changed ? await takeTree(this.#tree) : this.#tree;
-    const checkpoint = { ...position, tree, at: Date.now() };
+    const taken = changed ? await takeTree(this.#tree) : { tree: this.#tree, pack: null };
+    const checkpoint = { ...position, ...taken, at: Date.now() };
     await journal.commit(sessionId, epoch, checkpoint);
-    this.#tree = tree;
+    this.#tree = taken.tree;
     await onCheckpoint(checkpoint);
   }
 

@@ -208,8 +208,7 @@ function addDelete(app: OpenAPIHono, { store, sessions, removeWorkspace }: Sessi
       await unlessClosed(sessions.abort(session, { reason: 'The session is deleted.' }));
       if (!(await hasEnded(store, id))) await sessions.terminate(id);
     }
-    await store.artifacts.deleteBlobs(id);
-    await store.sessions.delete(id);
+    for (const blob of await store.sessions.delete(id)) await store.blobs.delete(blob);
     await removeWorkspace(id);
     return c.body(null, 204);
   });

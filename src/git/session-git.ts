@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { plumb, plumbLine, plumbList } from './plumbing.ts';
-import { WorkTree } from './work-tree.ts';
+import { ingestPack, WorkTree } from './work-tree.ts';
 
 /** The empty tree, which every repository has. */
 const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904';
@@ -66,6 +66,11 @@ export class SessionGit {
     const base = name === 'tree' ? this.#pinned() : null;
     const directory = join(this.#directory, name);
     return new WorkTree({ sandbox: this.#sandbox, gitDir: this.gitDir, borrowed: this.#borrowed(), directory, base });
+  }
+
+  /** Takes in what another worker has packed, see {@link WorkTree.snapshot}. */
+  ingest(pack: Buffer): Promise<void> {
+    return ingestPack(this.gitDir, pack);
   }
 
   async has(object: string): Promise<boolean> {

@@ -84,14 +84,15 @@ export class WorkTree {
   /**
    * The tree of the files as they are now, durable in our git directory when the promise resolves.
    * @param known a tree that is there already, to be built upon.
+   * @param keep gets what is new as a (thin) pack, before the promise resolves; see {@link ingestPack}.
    */
-  async snapshot(known: string): Promise<string> {
+  async snapshot(known: string, keep: (pack: Buffer) => Promise<void> = async () => undefined): Promise<string> {
     const first = await this.#take(known);
-    if (first.reason === 'exit' && first.exitCode === 0) return this.#ingest(first.stdout, known);
+    if (first.reason === 'exit' && first.exitCode === 0) return this.#ingest(first.stdout, known, keep);
     await rm(join(this.#state, 'index'), { force: true }); // A crash may have torn it; it is only a cache.
     const second = await this.#take(known);
     this.#expect(second, 'snapshot');
-    return this.#ingest(second.stdout, known);
+    return this.#ingest(second.stdout, known, keep);
   }
 
   /** Hands files that the server put there to the sandbox's user. */
@@ -124,18 +125,13 @@ export class WorkTree {
     return this.#git(snapshotScript, { KNOWN: known, MASKED: '1' }, { workspaceReadOnly: true, masks });
   }
 
-  /** What comes out of the sandbox is not trusted: every object is checked, and so is that none is missing. */
-  async #ingest(output: Buffer, known: string): Promise<string> {
+  async #ingest(output: Buffer, known: string, keep: (pack: Buffer) => Promise<void>): Promise<string> {
     const end = output.indexOf(10);
     const tree = output.subarray(0, end).toString('latin1');
     if (!/^[0-9a-f]{40}$/.test(tree)) throw new HoldfastError('GIT_FAILED', 'The sandbox answered no tree.');
     if (tree === known) return tree;
     const pack = output.subarray(end + 1);
-    await plumb(
-      this.#gitDir,
-      ['index-pack', '--stdin', '--fix-thin', '--strict', `--max-input-size=${MAX_PACK_BYTES}`],
-      { stdin: pack },
-    );
+    await Promise.all([ingestPack(this.#gitDir, pack), keep(pack)]);
     await plumb(this.#gitDir, ['rev-list', '--objects', '--quiet', tree, `^${known}`]);
     return tree;
   }
@@ -165,4 +161,10 @@ export class WorkTree {
       `The ${what} of the work tree failed (${run.reason}, ${run.exitCode}): ${said}`,
     );
   }
+}
+
+/** Takes a pack into a git directory. It is not trusted: every object of it is checked. What it builds upon must be there. */
+export async function ingestPack(gitDir: string, pack: Buffer): Promise<void> {
+  const limits = ['--strict', `--max-input-size=${MAX_PACK_BYTES}`];
+  await plumb(gitDir, ['index-pack', '--stdin', '--fix-thin', ...limits], { stdin: pack });
 }

@@ -53,13 +53,6 @@ export class ArtifactRecords {
     const artifact = toArtifact(row);
     return { artifact, bytes: await this.#blobs.get(artifact.blob) };
   }
-
-  /** Removes the blobs of a session that no other session has as an artifact. */
-  async deleteBlobs(sessionId: string): Promise<void> {
-    const sql = `SELECT DISTINCT blob FROM artifacts WHERE session_id = ? AND blob NOT IN
-      (SELECT blob FROM artifacts WHERE session_id <> ?)`;
-    for (const row of await this.#db.all(sql, sessionId, sessionId)) await this.#blobs.delete(String(row['blob']));
-  }
 }
 
 function toArtifact(row: Row): Artifact {

@@ -12,6 +12,8 @@ export interface Checkpoint {
   readonly seq: number;
   /** Git object id of the work tree. */
   readonly tree: string;
+  /** Blob of what the tree has that the one before did not, as a git pack; null when there is nothing new. */
+  readonly pack: string | null;
   readonly usage: Usage;
   /** Epoch milliseconds. */
   readonly at: number;
@@ -96,6 +98,12 @@ export class Journal {
     return latest(this.#db, sessionId);
   }
 
+  /** The packs that make the newest checkpoint's tree out of the base, in order. */
+  async packs(sessionId: string): Promise<string[]> {
+    const sql = 'SELECT pack FROM checkpoints WHERE session_id = ? AND pack IS NOT NULL ORDER BY turn';
+    return (await this.#db.all(sql, sessionId)).map((row) => String(row['pack']));
+  }
+
   /** What the session has used, as of its newest checkpoint. */
   async usage(sessionId: string): Promise<Usage> {
     return (await this.latest(sessionId))?.usage ?? noUsage;
@@ -120,11 +128,11 @@ async function insertCheckpoint(
   epoch: number,
   checkpoint: Checkpoint,
 ): Promise<void> {
-  const { turn, seq, tree, usage, at } = checkpoint;
-  const sql = `INSERT INTO checkpoints (session_id, turn, seq, epoch, tree, usage_json, at) VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (session_id, turn) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch, tree = excluded.tree,
-    usage_json = excluded.usage_json, at = excluded.at`;
-  await queries.run(sql, sessionId, turn, seq, epoch, tree, JSON.stringify(usage), at);
+  const { turn, seq, tree, pack, usage, at } = checkpoint;
+  const sql = `INSERT INTO checkpoints (session_id, turn, seq, epoch, tree, pack, usage_json, at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_id, turn) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch,
+    tree = excluded.tree, pack = excluded.pack, usage_json = excluded.usage_json, at = excluded.at`;
+  await queries.run(sql, sessionId, turn, seq, epoch, tree, pack, JSON.stringify(usage), at);
 }
 
 async function latest(queries: Queries, sessionId: string): Promise<Checkpoint | null> {
@@ -135,6 +143,7 @@ async function latest(queries: Queries, sessionId: string): Promise<Checkpoint |
     turn: Number(row['turn']),
     seq: Number(row['seq']),
     tree: String(row['tree']),
+    pack: row['pack'] as string | null,
     usage: JSON.parse(String(row['usage_json'])) as Usage,
     at: Number(row['at']),
   };

@@ -21,7 +21,7 @@ export const migrations: readonly string[] = [
   );
   CREATE TABLE checkpoints (
     session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, turn BIGINT NOT NULL, seq BIGINT NOT NULL, epoch BIGINT NOT NULL,
-    tree TEXT NOT NULL, usage_json TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (session_id, turn)
+    tree TEXT NOT NULL, pack TEXT, usage_json TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (session_id, turn)
   );
   CREATE TABLE events (
     session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, seq BIGINT NOT NULL, id TEXT NOT NULL UNIQUE, key TEXT NOT NULL,

@@ -170,13 +170,29 @@ export class SessionRecords {
     return Number((await this.#db.get('SELECT held FROM sessions WHERE id = ?', id))?.['held']) === 1;
   }
 
-  /** Removes the session and everything that hangs on it, except blobs; true when there was one. */
-  async delete(id: string): Promise<boolean> {
+  /**
+   * Removes the session and everything that hangs on it. Answers the blobs that nobody else uses, for the caller to remove:
+   * what is left of an interrupted removal is bytes without a name, never a name without bytes.
+   */
+  async delete(id: string): Promise<string[]> {
     return this.#db.transaction(async (queries) => {
+      const before = await blobsOf(queries, 'session_id = ?', id);
+      const row = await queries.get('SELECT frozen_json FROM sessions WHERE id = ?', id);
+      const frozen = typeof row?.['frozen_json'] === 'string' ? (JSON.parse(row['frozen_json']) as Frozen) : null;
       await queries.run('DELETE FROM idempotency WHERE session_id = ?', id);
-      return (await queries.run('DELETE FROM sessions WHERE id = ?', id)) > 0;
+      await queries.run('DELETE FROM sessions WHERE id = ?', id);
+      const still = new Set(await blobsOf(queries, 'session_id <> ?', id));
+      // A snapshot names its session: nobody else can have it.
+      return [...before.filter((blob) => !still.has(blob)), ...(frozen === null ? [] : [frozen.digest])];
     });
   }
+}
+
+/** The blobs of artifacts and checkpoints of sessions. */
+async function blobsOf(queries: Queries, which: string, id: string): Promise<string[]> {
+  const packs = `SELECT pack FROM checkpoints WHERE pack IS NOT NULL AND ${which}`;
+  const rows = await queries.all(`SELECT blob FROM artifacts WHERE ${which} UNION ${packs}`, id, id);
+  return rows.map((row) => String(row['blob']));
 }
 
 async function insert(queries: Queries, session: NewSession): Promise<void> {

@@ -12,11 +12,13 @@ const RETRY_MS = 500;
 
 /**
  * Reads TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_* and a profile file as the field does
- * (`@temporalio/envconfig`).
+ * (`@temporalio/envconfig`). A profile must be named (TEMPORAL_PROFILE, TEMPORAL_CONFIG_FILE): the one in the home directory
+ * belongs to the `temporal` command, and its key and TLS would be tried on the embedded server.
  * @param fallback the address of the embedded server, for when none is named.
  */
 export function temporalOptions(fallback?: string): TemporalOptions {
-  const { connectionOptions, namespace } = loadClientConnectConfig();
+  const isProfileNamed = Boolean(process.env['TEMPORAL_PROFILE'] || process.env['TEMPORAL_CONFIG_FILE']);
+  const { connectionOptions, namespace } = loadClientConnectConfig({ disableFile: !isProfileNamed });
   const address = connectionOptions.address ?? fallback;
   return {
     connectionOptions: { ...connectionOptions, ...(address && { address }) },
@@ -26,7 +28,13 @@ export function temporalOptions(fallback?: string): TemporalOptions {
 
 /** A client that connects when it is first used: an API can start while Temporal is down. */
 export function createClient({ connectionOptions, namespace }: TemporalOptions): Client {
-  return new Client({ connection: Connection.lazy(connectionOptions), namespace });
+  return new Client({ connection: lazyConnection(connectionOptions), namespace });
+}
+
+/** A connection for clients. On loopback it heeds no `http_proxy`: a proxy cannot reach the servers of this machine. */
+export function lazyConnection(options: NativeConnectionOptions): Connection {
+  const isLoopback = /^(127\.|localhost(:|$)|\[::1\])/.test(options.address ?? 'localhost');
+  return Connection.lazy({ ...options, ...(isLoopback && { channelArgs: { 'grpc.enable_http_proxy': 0 } }) });
 }
 
 /** A worker's connection; waits until Temporal is there. */

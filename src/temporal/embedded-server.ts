@@ -4,6 +4,8 @@ import { createServer, connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { findTemporalCli } from '../../scripts/setup/temporal-cli.mjs';
 import { HoldfastError } from '../domain/failure.ts';
+import { temporalOptions } from './connection.ts';
+import { keepHistories } from './embedded-namespace.ts';
 import { processStart } from './process-identity.ts';
 
 const START_MS = 60_000;
@@ -56,23 +58,25 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
     });
   }
   const log = join(directory, 'temporal.log');
-  const pid = launch(cli, directory, log, port, uiPort);
+  const { namespace } = temporalOptions();
+  const pid = launch(cli, { directory, port, uiPort }, namespace, log);
   const note: Note = { pid, start: processStart(pid), port, uiPort };
   writeFileSync(`${noteFile}.tmp`, JSON.stringify(note));
   renameSync(`${noteFile}.tmp`, noteFile);
-  await waitUntilHealthy(note, log);
+  await waitUntilHealthy(note, namespace, log);
   return serverOf(note, noteFile, false);
 }
 
-function launch(cli: string, directory: string, log: string, port: number, uiPort: number): number {
+function launch(cli: string, options: EmbeddedServerOptions, namespace: string, log: string): number {
+  const { directory, port, uiPort } = options;
   const output = openSync(log, 'a');
   const database = join(directory, 'temporal.db');
   const network = ['--ip', '127.0.0.1', '--port', String(port), '--ui-ip', '127.0.0.1', '--ui-port', String(uiPort)];
-  const args = ['server', 'start-dev', ...network, '--db-filename', database, '--log-level', 'warn'];
+  const args = ['server', 'start-dev', ...network, '--db-filename', database, '--namespace', namespace];
   // WAL and FULL: a workflow that was accepted survives the loss of power, as the records do.
   const durable = ['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=2'];
   // A session of its own: Ctrl-C in the terminal must not end the server before the workers have drained.
-  const child = spawn(cli, [...args, ...durable], {
+  const child = spawn(cli, [...args, ...durable, '--log-level', 'warn'], {
     detached: true,
     stdio: ['ignore', output, output],
     cwd: directory,
@@ -100,11 +104,12 @@ function serverOf(note: Note, noteFile: string, reused: boolean): EmbeddedServer
   };
 }
 
-async function waitUntilHealthy(note: Note, log: string): Promise<void> {
-  const healthy = await poll(
-    async () => !isRunning(note) || ((await answers(note.port)) && (await answers(note.uiPort))),
-    START_MS,
-  );
+async function waitUntilHealthy(note: Note, namespace: string, log: string): Promise<void> {
+  const isHealthy = async (): Promise<boolean> =>
+    (await answers(note.port)) &&
+    (await answers(note.uiPort)) &&
+    (await keepHistories(`127.0.0.1:${note.port}`, namespace));
+  const healthy = await poll(async () => !isRunning(note) || (await isHealthy()), START_MS);
   if (healthy && isRunning(note)) return;
   const tail = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-5).join('\n');
   throw new HoldfastError('TEMPORAL_UNAVAILABLE', `The embedded Temporal server did not start:\n${tail}`);

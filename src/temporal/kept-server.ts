@@ -13,6 +13,7 @@ export interface ServerLog {
 export class KeptServer {
   readonly #options: EmbeddedServerOptions;
   readonly #log: ServerLog;
+  readonly #watching: Promise<void>;
   #server: EmbeddedServer;
   #stopping = false;
 
@@ -20,12 +21,14 @@ export class KeptServer {
     this.#options = options;
     this.#log = log;
     this.#server = server;
-    void this.#watch();
+    this.#watching = this.#watch();
   }
 
   /** @throws HoldfastError TEMPORAL_UNAVAILABLE when it does not start the first time. */
   static async start(options: EmbeddedServerOptions, log: ServerLog): Promise<KeptServer> {
     const server = await startEmbeddedServer(options);
+    const wanted = `127.0.0.1:${options.port}`;
+    if (server.address !== wanted) log.warn({ wanted, address: server.address }, 'temporal has another port than wanted');
     log.info({ address: server.address, ui: server.uiUrl, reused: server.reused }, 'temporal');
     return new KeptServer(options, log, server);
   }
@@ -38,9 +41,11 @@ export class KeptServer {
     return this.#server.uiUrl;
   }
 
+  /** Ends the server, also one that is being started again just now. */
   async stop(): Promise<void> {
     this.#stopping = true;
     await this.#server.stop();
+    await this.#watching;
   }
 
   async #watch(): Promise<void> {
@@ -50,9 +55,10 @@ export class KeptServer {
       this.#log.warn({}, 'temporal ended; starting it again');
       try {
         this.#server = await startEmbeddedServer(this.#options);
+        if (this.#stopping) return await this.#server.stop();
       } catch (error) {
         this.#log.warn({ error: String(error) }, 'temporal does not start');
-        await sleep(RETRY_MS);
+        if (!this.#stopping) await sleep(RETRY_MS);
       }
     }
   }

@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until, type ProcessName } from '../support/holdfast.ts';
 import { startSetting, type Setting } from '../support/scripted-setting.ts';
@@ -86,6 +88,15 @@ test('a session survives a worker that is killed again and again', async () => {
     }
   };
   await survives('kill-often', kill, 3);
+});
+
+test('a session survives a worker that dies and loses its whole working directory', async () => {
+  const { holdfast } = setting;
+  const kill = async () => {
+    await holdfast.kill('worker');
+    rmSync(join(holdfast.dataDir, 'work'), { recursive: true, force: true });
+  };
+  await survives('lost-files', kill, 1);
 });
 
 test('SIGTERM drains, and the session goes on after the next start', async () => {

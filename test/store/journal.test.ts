@@ -16,6 +16,7 @@ const checkpoint = (turn: number, seq: number) => ({
   turn,
   seq,
   tree: `tree${turn}`,
+  pack: null,
   usage: { ...noUsage, turns: turn },
   at: turn,
 });
