@@ -28,7 +28,8 @@ export class KeptServer {
   static async start(options: EmbeddedServerOptions, log: ServerLog): Promise<KeptServer> {
     const server = await startEmbeddedServer(options);
     const wanted = `127.0.0.1:${options.port}`;
-    if (server.address !== wanted) log.warn({ wanted, address: server.address }, 'temporal has another port than wanted');
+    if (server.address !== wanted)
+      log.warn({ wanted, address: server.address }, 'temporal has another port than wanted');
     log.info({ address: server.address, ui: server.uiUrl, reused: server.reused }, 'temporal');
     return new KeptServer(options, log, server);
   }
