@@ -40,6 +40,8 @@ export class ExecutionRunner {
   readonly #git: GitManager;
   readonly #sandbox: Sandbox;
   readonly #streamIdleMs: number;
+  /** The attempts of this process, by session: two at once would share a work tree. */
+  readonly #running = new Map<string, { readonly overtaken: AbortController; readonly ended: Promise<unknown> }>();
 
   constructor(deps: {
     readonly store: Store;
@@ -61,10 +63,26 @@ export class ExecutionRunner {
     const { snapshot } = input;
     const access = createModel(snapshot.model, input.modelKey, { idleTimeoutMs: this.#streamIdleMs });
     const resumption = await this.#store.journal.claim(snapshot.sessionId);
+    await this.#overtake(snapshot.sessionId);
+    const overtaken = new AbortController();
+    const running = this.#run(input, access, resumption, AbortSignal.any([signal, overtaken.signal]));
+    const attempt = { overtaken, ended: running.catch(() => undefined) };
+    this.#running.set(snapshot.sessionId, attempt);
     try {
-      return outcomeOf(await this.#run(input, access, resumption, signal));
+      return outcomeOf(await running);
     } catch (error) {
       throw await this.#withProgress(snapshot.sessionId, error);
+    } finally {
+      if (this.#running.get(snapshot.sessionId) === attempt) this.#running.delete(snapshot.sessionId);
+    }
+  }
+
+  /** Stops the older attempt of this process, whose commands would go on in the work tree that the newer one restores. */
+  async #overtake(sessionId: string): Promise<void> {
+    for (let older = this.#running.get(sessionId); older !== undefined; older = this.#running.get(sessionId)) {
+      older.overtaken.abort(new HoldfastError('STALE_ATTEMPT', `Another attempt has taken over session ${sessionId}.`));
+      await older.ended;
+      if (this.#running.get(sessionId) === older) this.#running.delete(sessionId);
     }
   }
 
@@ -119,6 +137,7 @@ export class ExecutionRunner {
           marker.set(committed.tree);
           await this.#noteTurn(sessionId, committed);
         },
+        signal,
       },
       instructions: { task: taskPromptFor(snapshot), feedback },
       limits,

@@ -22,6 +22,8 @@ export interface Recording {
   readonly beforeEffect: () => void;
   /** Called after each committed checkpoint. */
   readonly onCheckpoint: (checkpoint: Checkpoint) => Promise<void>;
+  /** Once aborted, what tools give is a torso: it is not recorded, and the next attempt runs the tools of that reply anew. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -73,13 +75,14 @@ export class PersistenceExtension {
       const { message } = event;
       if (message.role === 'assistant' && isGood(message))
         await this.#guarded(() => this.#onReply(entriesOf(sessionManager)));
-      if (message.role === 'toolResult') await this.#guarded(() => this.#append(entriesOf(sessionManager)));
+      if (message.role === 'toolResult' && !this.#recording.signal.aborted)
+        await this.#guarded(() => this.#append(entriesOf(sessionManager)));
     });
     const finish = agent.finishTurn;
     agent.finishTurn = async (turn, signal) => {
       const decision = await finish?.(turn, signal);
       const { message, toolResults } = turn;
-      if (message.role === 'assistant' && isGood(message)) {
+      if (message.role === 'assistant' && isGood(message) && !this.#recording.signal.aborted) {
         await this.#guarded(() => this.#onTurn(message, toolResults, entriesOf(sessionManager)));
       }
       return decision ?? undefined;

@@ -40,6 +40,10 @@ const apis: Readonly<Record<string, () => ProviderStreams>> = {
 };
 const DEFAULT_IDLE_MS = 120_000;
 
+// The SDKs under pi-ai print what they cannot parse of a reply to stderr, past our logger and its redaction.
+process.env['OPENAI_LOG'] = 'off';
+process.env['ANTHROPIC_LOG'] = 'off';
+
 /**
  * The model of a spec, reached with this key and nothing else: no environment, no home directory, no expansion of `$`
  * or `!`. A reply that fails carries what HTTP said about it, for `classifyModelError`; its text never contains the

@@ -1,11 +1,11 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Type } from '@earendil-works/pi-ai';
 import { defineTool, SessionManager, type ToolDefinition } from '@earendil-works/pi-coding-agent';
 import { expect, onTestFinished, test } from 'vitest';
 import { openAgentSession } from '../../src/agent/agent-session.ts';
-import { isInteraction } from '../../src/agent/interaction.ts';
 import { NoInteractionExtension } from '../../src/agent/no-interaction-extension.ts';
 import { StopSignal } from '../../src/agent/stop-signal.ts';
-import { toolNames } from '../../src/domain/tools.ts';
 import { createModel } from '../../src/model/provider.ts';
 import { runnerSetting, SESSION } from '../activities/runner-setting.ts';
 import type { Turn } from '../support/scripted-model/scenario.ts';
@@ -14,41 +14,10 @@ import { startScriptedModel } from '../support/scripted-model/server.ts';
 const submit: Turn = { tools: [{ name: 'submit_result', args: { summary: 's' } }] };
 const touch = { name: 'bash', args: { command: 'echo x > after.txt' } };
 
-test.each([
-  'ask_user',
-  'askUser',
-  'AskUserQuestion',
-  'ask',
-  'question',
-  'request_user_input',
-  'get_human_input',
-  'confirm',
-  'clarify',
-  'request_approval',
-  'user_confirmation',
-  'elicit',
-  'prompt_user',
-])('a tool called %s reaches for a person', (name) => {
-  expect(isInteraction(name)).toBe(true);
-});
-
-test.each([
-  ...toolNames,
-  'task',
-  'web_search',
-  'run_tests',
-  'apply_patch',
-  'user_agent',
-  'mask_file',
-  'prompt_template',
-])('a tool called %s does not', (name) => {
-  expect(isInteraction(name)).toBe(false);
-});
-
 test.each(['ask_user', 'AskUserQuestion', 'request_user_input'])(
   'a call of %s stops the run before any tool of that reply runs',
   async (name) => {
-    const { chunk, store, model } = await runnerSetting({
+    const { chunk, git, store, model } = await runnerSetting({
       turns: [{ tools: [touch, { name, args: { question: 'Which?' } }] }, submit],
     });
     await expect(chunk()).rejects.toMatchObject({
@@ -58,6 +27,7 @@ test.each(['ask_user', 'AskUserQuestion', 'request_user_input'])(
     expect(model.journal()).toHaveLength(1);
     const results = JSON.stringify((await store.journal.transcript(SESSION)).slice(-2));
     expect(results).toContain('stopped');
+    expect(existsSync(join(git.open(SESSION).workspace().spec.workspace, 'after.txt'))).toBe(false);
   },
 );
 
