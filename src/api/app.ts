@@ -5,24 +5,22 @@ import { secureHeaders } from 'hono/secure-headers';
 import { HoldfastError } from '../domain/failure.ts';
 import { authenticate } from './auth.ts';
 import { handleErrors, refuseInvalid, type ErrorLog } from './errors.ts';
+import { healthRoutes, type HealthDeps } from './health.ts';
 import { documentRoutes } from './session-documents.ts';
 import { sessionRoutes, type SessionRouteDeps } from './sessions.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
 
 /** What the API is made of. */
-export interface AppDeps extends SessionRouteDeps {
+export interface AppDeps extends SessionRouteDeps, HealthDeps {
   /** The keys of this moment; none: only this machine may call. */
   readonly apiKeys: () => readonly string[];
-  readonly version: string;
-  /** How the sandbox is configured, for /healthz. */
-  readonly sandbox: string;
   readonly log: ErrorLog;
 }
 
 /** The HTTP API as a value: it can be called in a test without a port. */
 export function createApp(deps: AppDeps): OpenAPIHono {
-  const { apiKeys, log, sandbox, sessions, store, version } = deps;
+  const { apiKeys, log, store, version } = deps;
   const app = new OpenAPIHono({ defaultHook: refuseInvalid });
   handleErrors(app, log);
   app.use(requestId());
@@ -37,22 +35,17 @@ export function createApp(deps: AppDeps): OpenAPIHono {
     }),
   );
   app.use(jsonOnly);
-  app.get('/healthz', (c) => c.json({ success: true, data: { status: 'ok', version, sandbox } }));
-  app.get('/readyz', async (c) => {
-    const checks = {
-      temporal: await sessions.isReachable(),
-      records: await store.sessions.live().then(
-        () => true,
-        () => false,
-      ),
-    };
-    const ready = checks.temporal && checks.records;
-    return c.json({ success: ready, data: { ...checks } }, ready ? 200 : 503);
-  });
+  app.route('/', healthRoutes(deps));
   app.route('/api/sessions', sessionRoutes(deps));
   app.route('/api/sessions', documentRoutes(store));
+  app.openAPIRegistry.registerComponent('securitySchemes', 'key', {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'Needed as soon as the server has keys; without any it answers its own machine only.',
+  });
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
+    security: [{ key: [] }, {}],
     info: {
       title: 'Holdfast',
       version,

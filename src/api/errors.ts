@@ -51,7 +51,8 @@ export function invalid(faults: readonly Fault[]): HoldfastError {
   );
 }
 
-function faultsOf(error: ZodError): Fault[] {
+/** What a schema finds wrong, field by field; unknown fields one by one. */
+export function faultsOf(error: ZodError): Fault[] {
   return error.issues.flatMap((issue) => {
     const path = issue.path.join('.');
     if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];

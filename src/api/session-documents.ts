@@ -1,7 +1,7 @@
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Store } from '../store/store.ts';
-import { refuseInvalid } from './errors.ts';
+import { invalid, refuseInvalid } from './errors.ts';
 import * as schemas from './schemas.ts';
 
 const json = <T extends z.ZodType>(schema: T) => ({
@@ -78,6 +78,8 @@ function addTexts(app: OpenAPIHono, store: Store): void {
   });
   app.get('/:id/transcript', async (c) => {
     const { id } = await store.sessions.get(c.req.param('id'));
+    if (![undefined, 'jsonl'].includes(c.req.query('format')))
+      throw invalid([{ path: 'format', message: 'must be jsonl; html is not available in this version' }]);
     const entries = await store.journal.transcript(id);
     const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
     return c.body(text, 200, { 'content-type': 'application/jsonl; charset=utf-8' });

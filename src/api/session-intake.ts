@@ -3,9 +3,10 @@ import { HoldfastError } from '../domain/failure.ts';
 import type { ModelSpec } from '../domain/model-spec.ts';
 import { workBranchOf, type Limits } from '../domain/session.ts';
 import { defaultAuthor, type SecretName, type SkillSource, type Source, type Task } from '../domain/task.ts';
+import { z } from '@hono/zod-openapi';
 import { parseSkill } from '../skill/parse-skill.ts';
 import { invalid, type Fault } from './errors.ts';
-import type { CreateSession } from './schemas.ts';
+import { CreateSession } from './schemas.ts';
 
 /** What the server fills in. */
 export interface TaskDefaults {
@@ -42,6 +43,63 @@ export interface Intake {
  */
 export async function takeIn(body: CreateSession, defaults: TaskDefaults, checks: IntakeChecks): Promise<Intake> {
   const id = `ses_${randomUUID().replaceAll('-', '')}`;
+  const { causes, faults, source } = lookAt(body, defaults, checks);
+  if (faults.length > 0)
+    throw causes.length === 1 && faults.length === nestedCount(causes) ? causes[0] : invalid(faults);
+  if (source === undefined) throw new HoldfastError('INTERNAL', 'The source was neither taken nor refused.');
+  await checks.probeSource(source, credentialsOf(body));
+  const { webhook } = body;
+  const madeSecret =
+    webhook !== undefined && webhook.secret === undefined ? `whsec_${randomBytes(32).toString('base64')}` : null;
+  const task = taskOf(id, body, source, skillOf(body), defaults);
+  return { id, task, secrets: secretsOf(body, madeSecret), madeSecret };
+}
+
+/** What of a request can be wrong beyond its shape. */
+type Checkable = Pick<
+  CreateSession,
+  'source' | 'workingDir' | 'webhook' | 'skillText' | 'skill' | 'model' | 'delivery'
+>;
+
+/** The parts of a {@link Checkable} each by itself: one that has not its shape is left out, unknown fields are passed over. */
+const { shape } = CreateSession;
+const Parts = z.object({
+  source: z
+    .object({ repoUrl: z.string().min(1) })
+    .optional()
+    .catch(undefined),
+  workingDir: shape.workingDir.catch(undefined),
+  webhook: z
+    .object({ url: z.string().min(1) })
+    .optional()
+    .catch(undefined),
+  skillText: shape.skillText.catch(undefined),
+  skill: shape.skill.catch(undefined),
+  model: shape.model.catch(undefined),
+  delivery: shape.delivery.catch(undefined),
+});
+
+/** The faults in meaning of a body that has faults of shape as well, so that its sender learns of all of them at once. */
+export function faultsOfParts(body: unknown, defaults: TaskDefaults, checks: IntakeChecks): Fault[] {
+  const parts = Parts.safeParse(body);
+  if (!parts.success) return [];
+  const { faults } = lookAt(parts.data, defaults, checks);
+  const given = Object(body) as Record<string, unknown>;
+  const sourceLeftOut = (['source', 'workingDir'] as const).some(
+    (name) => given[name] !== undefined && parts.data[name] === undefined,
+  );
+  // What cannot be judged without the part that was left out is not judged.
+  return faults.filter(({ path }) => !sourceLeftOut || !/^(source|workingDir|delivery)/.test(path));
+}
+
+interface Looked {
+  readonly source: Source | undefined;
+  readonly faults: readonly Fault[];
+  /** The errors behind the faults, where there are some. */
+  readonly causes: readonly HoldfastError[];
+}
+
+function lookAt(body: Checkable, defaults: TaskDefaults, checks: IntakeChecks): Looked {
   const faults: Fault[] = [];
   const causes: HoldfastError[] = [];
   const check = <T>(path: string, work: () => T): T | undefined => {
@@ -69,13 +127,7 @@ export async function takeIn(body: CreateSession, defaults: TaskDefaults, checks
     faults.push({ path: 'skill', message: 'give either skillText or skill' });
   if (skill?.kind === 'inline') check('skillText', () => parseSkill(skill.text));
   faults.push(...modelFaults(body, defaults), ...deliveryFaults(body));
-  if (faults.length > 0)
-    throw causes.length === 1 && faults.length === nestedCount(causes) ? causes[0] : invalid(faults);
-  if (source === undefined) throw new HoldfastError('INTERNAL', 'The source was neither taken nor refused.');
-  await checks.probeSource(source, credentialsOf(body));
-  const madeSecret =
-    webhook !== undefined && webhook.secret === undefined ? `whsec_${randomBytes(32).toString('base64')}` : null;
-  return { id, task: taskOf(id, body, source, skill, defaults), secrets: secretsOf(body, madeSecret), madeSecret };
+  return { source, faults, causes };
 }
 
 /** SHA-256 of a body, for telling a repeated request from another one under the same key. */
@@ -87,7 +139,7 @@ function nestedCount([cause]: readonly HoldfastError[]): number {
   return (cause?.details?.['faults'] as readonly Fault[] | undefined)?.length ?? 1;
 }
 
-function sourceOf({ source, workingDir }: CreateSession): Source {
+function sourceOf({ source, workingDir }: Checkable): Source {
   if ((source === undefined) === (workingDir === undefined)) {
     throw new HoldfastError('INVALID_REPOSITORY_URL', 'Give either source.repoUrl or workingDir.');
   }
@@ -101,13 +153,13 @@ function credentialsOf({ source }: CreateSession): { token: string; username?: s
   return token === undefined ? undefined : { token, ...(username !== undefined && { username }) };
 }
 
-function skillOf({ skillText, skill }: CreateSession): SkillSource | null {
+function skillOf({ skillText, skill }: Checkable): SkillSource | null {
   if (skillText !== undefined) return { kind: 'inline', text: skillText };
   if (skill === undefined) return null;
   return 'path' in skill ? { kind: 'path', path: skill.path } : { kind: 'name', name: skill.name };
 }
 
-function modelFaults({ model }: CreateSession, { model: own }: TaskDefaults): Fault[] {
+function modelFaults({ model }: Checkable, { model: own }: TaskDefaults): Fault[] {
   if (model === undefined) return [];
   const faults: Fault[] = [];
   const elsewhere =
@@ -126,7 +178,7 @@ function modelFaults({ model }: CreateSession, { model: own }: TaskDefaults): Fa
   return faults;
 }
 
-function deliveryFaults({ delivery, workingDir }: CreateSession): Fault[] {
+function deliveryFaults({ delivery, workingDir }: Checkable): Fault[] {
   if (delivery === 'directory' && workingDir === undefined)
     return [{ path: 'delivery', message: 'directory needs workingDir' }];
   if (delivery === 'branch' && workingDir !== undefined)

@@ -39,6 +39,12 @@ export interface SessionDefaults {
   readonly maxHistoryEvents: number;
 }
 
+/** What the routes need of a {@link SessionManager}. */
+export type Sessions = Pick<
+  SessionManager,
+  'start' | 'supplyInfo' | 'execute' | 'pause' | 'resume' | 'abort' | 'terminate' | 'isReachable'
+>;
+
 /** How a message was taken: answered by the workflow, or left with Temporal for when a worker is there. */
 export type Told = { readonly kind: 'answered'; readonly view: SessionView } | { readonly kind: 'accepted' };
 
@@ -120,8 +126,20 @@ export class SessionManager {
     return this.#tell(session, messages.supplyInfoUpdate, messages.supplyInfoSignal, info, waitMs);
   }
 
-  execute(session: SessionRecord, message: messages.Execute): Promise<Told> {
-    return this.#tell(session, messages.executeUpdate, messages.executeSignal, message, EXECUTE_MS);
+  /**
+   * Asks for the freeze. A refusal is no outcome, so the same request may be made again once the answer is there; but Temporal
+   * answers a known update id with what came of it then. What was refused is therefore asked once more under an id of its own.
+   * @throws HoldfastError PREFLIGHT_REQUIRED, PREFLIGHT_INCOMPLETE with `details.missingInfo`, ALREADY_EXECUTING, SESSION_CLOSED
+   */
+  async execute(session: SessionRecord, message: messages.Execute): Promise<Told> {
+    const { executeUpdate, executeSignal } = messages;
+    try {
+      return await this.#tell(session, executeUpdate, executeSignal, message, EXECUTE_MS);
+    } catch (error) {
+      const mayBeOld = error instanceof HoldfastError && error.code === 'PREFLIGHT_INCOMPLETE';
+      if (!mayBeOld || message.requestId === undefined) throw error;
+      return this.#tell(session, executeUpdate, executeSignal, message, EXECUTE_MS, crypto.randomUUID());
+    }
   }
 
   pause(session: SessionRecord, message: messages.Pause): Promise<Told> {
@@ -165,6 +183,7 @@ export class SessionManager {
     signal: SignalDefinition<[M]>,
     given: M,
     waitMs: number,
+    updateId?: string,
   ): Promise<Told> {
     if (session.rev === 0) await this.start(session); // Healing: the API may have died between recording and starting.
     const message = { ...given, requestId: given.requestId ?? crypto.randomUUID() };
@@ -172,7 +191,7 @@ export class SessionManager {
     try {
       const deadline = Date.now() + waitMs;
       const updating = this.#client.connection.withDeadline(deadline, () =>
-        handle.executeUpdate(update, { args: [message], updateId: message.requestId }),
+        handle.executeUpdate(update, { args: [message], updateId: updateId ?? message.requestId }),
       );
       return { kind: 'answered', view: await updating };
     } catch (error) {

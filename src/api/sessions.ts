@@ -3,10 +3,10 @@ import { HoldfastError } from '../domain/failure.ts';
 import type { SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
-import { refuseInvalid } from './errors.ts';
+import { faultsOf, invalid, refuseInvalid } from './errors.ts';
 import * as schemas from './schemas.ts';
-import { bodySha256, takeIn, type IntakeChecks, type TaskDefaults } from './session-intake.ts';
-import type { SessionManager, Told } from './session-manager.ts';
+import { bodySha256, faultsOfParts, takeIn, type IntakeChecks, type TaskDefaults } from './session-intake.ts';
+import type { Sessions, Told } from './session-manager.ts';
 import { preflightView, sessionView } from './session-view.ts';
 
 const TENANT = 'default';
@@ -16,7 +16,7 @@ const END_MS = 10_000;
 /** What the routes of sessions work with. */
 export interface SessionRouteDeps {
   readonly store: Store;
-  readonly sessions: SessionManager;
+  readonly sessions: Sessions;
   readonly defaults: TaskDefaults;
   readonly checks: IntakeChecks;
   /** Removes what a worker of this machine holds of a session. */
@@ -55,31 +55,44 @@ function addCreate(app: OpenAPIHono, { store, sessions, defaults, checks }: Sess
     },
     responses: { 201: gives(schemas.Created, 'Accepted and durable'), default: fails },
   });
-  app.openapi(route, async (c) => {
-    const request = c.req.valid('json');
-    const key = c.req.valid('header')['idempotency-key'];
-    const intake = await takeIn(request, defaults, checks);
-    const idempotency = key === undefined ? null : { key, bodySha256: bodySha256(request) };
-    const secrets = intake.secrets.map(([name, value]) => store.secrets.seal(intake.id, name, value));
-    const { task } = intake;
-    const { id, created } = await store.sessions.create({
-      id: intake.id,
-      tenant: TENANT,
-      task,
-      createdAt: Date.now(),
-      secrets,
-      idempotency,
-    });
-    if (!created) c.header('Idempotent-Replay', 'true');
-    const session = await store.sessions.get(id);
-    await sessions.start(session).catch(async (error: unknown) => {
-      // Without a key the caller could never find it again: nothing is kept. With one, the retry goes on where this call stopped.
-      if (created && key === undefined) await store.sessions.delete(id);
-      throw error;
-    });
-    const secret = created && intake.madeSecret !== null ? { webhookSecret: intake.madeSecret } : {};
-    return c.json(ok({ sessionId: id, state: 'INIT' as const, createdAt: session.createdAt, ...secret }), 201);
-  });
+  const refuseBody = async (body: Promise<unknown>, error: z.ZodError): Promise<never> => {
+    throw invalid([...faultsOf(error), ...faultsOfParts(await body, defaults, checks)]);
+  };
+  app.openapi(
+    route,
+    async (c) => {
+      const request = c.req.valid('json');
+      const key = c.req.valid('header')['idempotency-key'];
+      const intake = await takeIn(request, defaults, checks);
+      const idempotency = key === undefined ? null : { key, bodySha256: bodySha256(request) };
+      const secrets = intake.secrets.map(([name, value]) => store.secrets.seal(intake.id, name, value));
+      const { task } = intake;
+      const { id, created } = await store.sessions.create({
+        id: intake.id,
+        tenant: TENANT,
+        task,
+        createdAt: Date.now(),
+        secrets,
+        idempotency,
+      });
+      if (!created) c.header('Idempotent-Replay', 'true');
+      const session = await store.sessions.get(id);
+      await sessions.start(session).catch(async (error: unknown) => {
+        // Without a key the caller could never find it again: nothing is kept. With one, the retry goes on where this call stopped.
+        if (created && key === undefined) await store.sessions.delete(id);
+        throw error;
+      });
+      // A replay is the first answer, secret and all: the first one may never have arrived, and nobody else could tell it.
+      const made = created ? intake.madeSecret : intake.madeSecret && (await store.secrets.get(id, 'webhook.secret'));
+      const secret = made ? { webhookSecret: made } : {};
+      return c.json(ok({ sessionId: id, state: 'INIT' as const, createdAt: session.createdAt, ...secret }), 201);
+    },
+    (result, c) => {
+      if (!result.success && result.target === 'json') return refuseBody(c.req.json(), result.error);
+      refuseInvalid(result);
+      return undefined;
+    },
+  );
 }
 
 function addPreflight(app: OpenAPIHono, { store, sessions }: SessionRouteDeps): void {
@@ -208,8 +221,8 @@ function addDelete(app: OpenAPIHono, { store, sessions, removeWorkspace }: Sessi
       await unlessClosed(sessions.abort(session, { reason: 'The session is deleted.' }));
       if (!(await hasEnded(store, id))) await sessions.terminate(id);
     }
+    await removeWorkspace(id); // First: without its record nobody would know of a work tree that is left.
     for (const blob of await store.sessions.delete(id)) await store.blobs.delete(blob);
-    await removeWorkspace(id);
     return c.body(null, 204);
   });
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readSecretFile, UsageError } from './usage-error.ts';
 
 /** What the server refused, in its own words. */
 export interface Refusal {
@@ -21,10 +21,10 @@ export class RefusedError extends Error {
   }
 }
 
-/** The server did not answer at all. */
+/** No Holdfast answered: nobody at all, or something else. */
 export class UnreachableError extends Error {
-  constructor(url: string, cause: unknown) {
-    super(`No Holdfast answers at ${url}. Start it with \`npm start\`, or set HOLDFAST_URL.`, { cause });
+  constructor(url: string, found: string, cause?: unknown) {
+    super(`No Holdfast answers at ${url}${found}. Start it with \`npm start\`, or set HOLDFAST_URL.`, { cause });
     this.name = 'UnreachableError';
   }
 }
@@ -40,6 +40,8 @@ export interface Session {
   readonly failure?: Refusal;
 }
 
+type Envelope<T> = { readonly success: true; readonly data: T } | { readonly success: false; readonly error: Refusal };
+
 /** The HTTP API, typed as far as the command line uses it. There is no second way into the system. */
 export class HoldfastClient {
   readonly url: string;
@@ -50,11 +52,17 @@ export class HoldfastClient {
     this.#key = key;
   }
 
-  /** HOLDFAST_URL (default http://127.0.0.1:8420) and HOLDFAST_API_KEY or HOLDFAST_API_KEY_FILE. */
+  /**
+   * HOLDFAST_URL (default http://127.0.0.1:8420) and HOLDFAST_API_KEY or HOLDFAST_API_KEY_FILE.
+   * @throws UsageError for what cannot be used, without the key in its message.
+   */
   static fromEnvironment(env: Readonly<Record<string, string | undefined>>): HoldfastClient {
     const file = env['HOLDFAST_API_KEY_FILE'];
-    const key = file ? readFileSync(file, 'utf8').trim() : env['HOLDFAST_API_KEY'];
-    return new HoldfastClient(env['HOLDFAST_URL'] || 'http://127.0.0.1:8420', key || undefined);
+    const key = file ? readSecretFile('HOLDFAST_API_KEY_FILE', file) : env['HOLDFAST_API_KEY'];
+    if (key && !/^[\x21-\x7e]+$/.test(key)) throw new UsageError('The API key has characters that no key has.');
+    const url = env['HOLDFAST_URL'] || 'http://127.0.0.1:8420';
+    if (!/^https?:$/.test(URL.parse(url)?.protocol ?? '')) throw new UsageError('HOLDFAST_URL must be an http(s) URL.');
+    return new HoldfastClient(url, key || undefined);
   }
 
   /**
@@ -68,14 +76,12 @@ export class HoldfastClient {
     headers: Readonly<Record<string, string>> = {},
   ): Promise<T> {
     const response = await this.#fetch(method, path, body, headers);
-    const text = await response.text();
-    if (!response.headers.get('content-type')?.includes('json')) return text as T;
-    const answer = JSON.parse(text) as { success: boolean; data: T; error?: Refusal };
-    if (answer.success) return answer.data;
-    throw new RefusedError(
-      response.status,
-      answer.error ?? { code: String(response.status), message: text.slice(0, 300), remedy: '' },
-    );
+    const answer = await response.json().catch(() => null);
+    if (isEnvelope<T>(answer)) {
+      if (answer.success) return answer.data;
+      throw new RefusedError(response.status, answer.error);
+    }
+    throw new UnreachableError(this.url, `: something else did, with HTTP ${response.status}`);
   }
 
   session(id: string): Promise<Session> {
@@ -100,7 +106,14 @@ export class HoldfastClient {
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
     } catch (cause) {
-      throw new UnreachableError(this.url, cause);
+      throw new UnreachableError(this.url, '', cause);
     }
   }
+}
+
+/** Holdfast's envelope, and no answer of some proxy or other server. */
+function isEnvelope<T>(answer: unknown): answer is Envelope<T> {
+  const { success, data, error } = Object(answer) as Partial<Record<'success' | 'data' | 'error', unknown>>;
+  if (success === true) return data !== undefined;
+  return success === false && typeof (Object(error) as Partial<Refusal>).code === 'string';
 }

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import type { HoldfastClient, Session } from './client.ts';
+import { RefusedError, type HoldfastClient, type Session } from './client.ts';
 import { doctor } from './doctor.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { follow, tellEvents } from './follow.ts';
-import { runRequest, UsageError } from './run-request.ts';
+import { runRequest } from './run-request.ts';
+import { readSecretFile, UsageError } from './usage-error.ts';
 
 /** What a command works with. */
 export interface CommandContext {
@@ -22,6 +22,8 @@ type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | 
 interface Command {
   readonly usage: string;
   readonly summary: string;
+  /** More for its own help. */
+  readonly details?: string;
   readonly options: Options;
   readonly run: (args: readonly string[], values: Values, context: CommandContext) => Promise<number>;
 }
@@ -31,6 +33,9 @@ export const commands: Readonly<Record<string, Command>> = {
   run: {
     usage: "run ['<json>'] [--wait]",
     summary: 'Run one task to its end; the result is JSON on stdout',
+    details: `Takes the body of POST /api/sessions as JSON, or the variables REPO_URL TASK_INTENT TASK_ID WEBHOOK_URL WEBHOOK_SECRET
+GITLAB_API_TOKEN GIT_USERNAME GIT_EMAIL ANTHROPIC_API_KEY ANTHROPIC_BASE_URL MODEL_NAME. The same TASK_ID (taskId) finds the same
+session again. When something is missing or the session pauses it says what to do and ends; with --wait it stays.`,
     options: { wait: { type: 'boolean' } },
     run: runTask,
   },
@@ -43,6 +48,7 @@ export const commands: Readonly<Record<string, Command>> = {
   answer: {
     usage: 'answer <id> [--input name=value]… [--answer question=text]… [--execute]',
     summary: 'Supply what is missing, and start with --execute',
+    details: 'A session that `run` made goes on by itself; --execute does no harm there.',
     options: {
       input: { type: 'string', multiple: true },
       answer: { type: 'string', multiple: true },
@@ -82,10 +88,24 @@ export const commands: Readonly<Record<string, Command>> = {
  * @throws UsageError
  */
 export async function runCommand(name: string, argv: readonly string[], context: CommandContext): Promise<number> {
-  const command = commands[name];
-  if (command === undefined) throw new UsageError(`There is no command ${name}.`);
+  const command = commandOf(name);
   const { values, positionals } = parse(argv, command);
   return command.run(positionals, values, context);
+}
+
+/**
+ * The help of one command.
+ * @throws UsageError
+ */
+export function helpOf(name: string): string {
+  const { usage, summary, details } = commandOf(name);
+  return `holdfast ${usage}\n\n${[summary, details].filter(Boolean).join('.\n')}`;
+}
+
+function commandOf(name: string): Command {
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) throw new UsageError(`There is no command ${name}.`);
+  return command;
 }
 
 function parse(argv: readonly string[], { options, usage }: Command): { values: Values; positionals: string[] } {
@@ -102,7 +122,17 @@ async function runTask([argument]: readonly string[], values: Values, context: C
   const headers = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
   const { sessionId } = await client.call<{ sessionId: string }>('POST', '/api/sessions', body, headers);
   tell(`session ${sessionId} (Ctrl-C leaves it running; \`holdfast logs ${sessionId} --follow\` comes back to it)`);
-  return finish(await follow(client, sessionId, tell, values['wait'] === true), context);
+  return finish(await followFor(context, sessionId, values['wait'] === true), context);
+}
+
+/** Follows a session; Ctrl-C ends the command and not the session, and says so. */
+async function followFor({ client, tell }: CommandContext, id: string, waits: boolean): Promise<Session> {
+  const leave = (): never => {
+    tell(`\nSession ${id} goes on without you; come back with \`holdfast logs ${id} --follow\`.`);
+    process.exit(exitCodes.interrupted);
+  };
+  process.once('SIGINT', leave);
+  return follow(client, id, tell, waits).finally(() => process.off('SIGINT', leave));
 }
 
 async function finish(session: Session, { client, tell, print }: CommandContext): Promise<number> {
@@ -137,18 +167,29 @@ async function tellMissing(client: HoldfastClient, id: string, tell: (line: stri
   );
 }
 
-async function answer(
-  [id]: readonly string[],
-  values: Values,
-  { client, print, tell }: CommandContext,
-): Promise<number> {
+async function answer([id]: readonly string[], values: Values, context: CommandContext): Promise<number> {
+  const { client, print, tell } = context;
   const path = `/api/sessions/${encodeURIComponent(given(id))}`;
   const body = { inputs: pairs(values['input']), answers: pairs(values['answer']) };
   const checked = await client.call<Missing & { canProceed: boolean }>('POST', `${path}/preflight`, body);
   if (!checked.canProceed) await tellMissing(client, given(id), tell);
-  if (checked.canProceed && values['execute'] === true) print(await client.call('POST', `${path}/execute`, {}));
-  else print(checked);
+  if (checked.canProceed && values['execute'] === true) return execute(given(id), context);
+  print(checked);
   return checked.canProceed ? 0 : exitCodes.missingInformation;
+}
+
+async function execute(id: string, { client, print }: CommandContext): Promise<number> {
+  try {
+    print(await client.call('POST', `/api/sessions/${encodeURIComponent(id)}/execute`, {}));
+    return 0;
+  } catch (error) {
+    // An automatic session was quicker: it goes on by itself as soon as nothing is missing.
+    const code = error instanceof RefusedError ? error.refusal.code : undefined;
+    if (code !== 'ALREADY_EXECUTING' && code !== 'SESSION_CLOSED') throw error;
+    const session = await client.session(id);
+    print(session);
+    return code === 'SESSION_CLOSED' ? (exitCodeOf(session) ?? 0) : 0;
+  }
 }
 
 function tellSession(what: string, bodyOf: (values: Values) => object = () => ({})): Command['run'] {
@@ -165,18 +206,16 @@ function resumeBody(values: Values): object {
   if (typeof steps === 'string' && !/^\d+$/.test(steps)) throw new UsageError('--max-steps must be a whole number.');
   return {
     ...(typeof steps === 'string' && { limits: { maxSteps: Number(steps) } }),
-    ...(typeof file === 'string' && { credentials: { modelApiKey: readFileSync(file, 'utf8').trim() } }),
+    ...(typeof file === 'string' && { credentials: { modelApiKey: readSecretFile('--model-api-key-file', file) } }),
   };
 }
 
 async function logs([id]: readonly string[], values: Values, context: CommandContext): Promise<number> {
   const { client, tell } = context;
-  if (values['follow'] !== true) {
-    await client.session(given(id));
-    await tellEvents(client, given(id), 0, tell);
-    return 0;
-  }
-  return exitCodeOf(await follow(client, given(id), tell, true)) ?? 0;
+  await client.session(given(id)); // Says at once when there is no such session, or no server.
+  if (values['follow'] === true) return exitCodeOf(await followFor(context, given(id), true)) ?? 0;
+  await tellEvents(client, given(id), 0, tell);
+  return 0;
 }
 
 function show(session: Session, print: CommandContext['print']): number {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { findTemporalCli } from '../../scripts/setup/temporal-cli.mjs';
 import { loadConfig } from '../config.ts';
 import { createSandbox } from '../sandbox/create-sandbox.ts';
-import type { HoldfastClient } from './client.ts';
+import { RefusedError, type HoldfastClient } from './client.ts';
 
 interface Finding {
   readonly what: string;
@@ -81,12 +81,12 @@ async function server(client: HoldfastClient): Promise<Finding[]> {
   const what = `server ${client.url}`;
   try {
     const { version } = await client.call<{ version: string }>('GET', '/healthz');
-    const { temporal, records } = await client.call<{ temporal: boolean; records: boolean }>('GET', '/readyz');
-    return [
-      { what, good: temporal && records, detail: `version ${version}, Temporal ${temporal ? 'answers' : 'is away'}` },
-    ];
+    await client.call('GET', '/readyz');
+    await client.call('GET', '/api/sessions?limit=1'); // The two above need no key.
+    return [{ what, good: true, detail: `version ${version}; Temporal and records answer` }];
   } catch (error) {
-    return [{ what, good: false, detail: error instanceof Error ? error.message : String(error) }];
+    const remedy = error instanceof RefusedError ? ` ${error.refusal.remedy}` : '';
+    return [{ what, good: false, detail: `${error instanceof Error ? error.message : String(error)}${remedy}` }];
   }
 }
 

@@ -9,6 +9,8 @@ export const exitCodes = {
   paused: 4,
   unreachable: 5,
   aborted: 6,
+  /** What shells give to a program that Ctrl-C ended. */
+  interrupted: 130,
 } as const;
 
 /** The exit code that a session's state stands for; null while it is under way. */

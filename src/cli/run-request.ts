@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { UsageError } from './usage-error.ts';
+
 /** A request for a session, made of a JSON argument or of the environment. */
 export interface RunRequest {
   readonly body: Readonly<Record<string, unknown>>;
@@ -7,19 +10,23 @@ export interface RunRequest {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Wrong use of the command line. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
-
 /**
  * The body of `POST /api/sessions`: the JSON argument, if there is one; else REPO_URL, TASK_INTENT and their kin.
  * @throws UsageError naming what is wrong.
  */
 export function runRequest(argument: string | undefined, env: Environment): RunRequest {
   const body = argument === undefined ? fromEnvironment(env) : parseArgument(argument);
-  const taskId = typeof body['taskId'] === 'string' ? body['taskId'] : undefined;
-  return { body: { auto: true, ...body }, idempotencyKey: taskId };
+  if (body['auto'] === false) {
+    throw new UsageError('run follows a task to its end, so `auto` cannot be false: use POST /api/sessions for that.');
+  }
+  const { taskId } = body;
+  return { body: { ...body, auto: true }, idempotencyKey: typeof taskId === 'string' ? keyOf(taskId) : undefined };
+}
+
+/** The task's id as it is; its digest where a header cannot carry it. */
+function keyOf(taskId: string): string {
+  const fits = /^[\x21-\x7e]([\x20-\x7e]{0,198}[\x21-\x7e])?$/.test(taskId);
+  return fits ? taskId : createHash('sha256').update(taskId).digest('hex');
 }
 
 function parseArgument(argument: string): Record<string, unknown> {

@@ -1,56 +1,10 @@
-import { Client, Connection } from '@temporalio/client';
-import { expect, onTestFinished, test } from 'vitest';
-import { createApp, type AppDeps } from '../../src/api/app.ts';
+import { expect, test } from 'vitest';
 import { assertMayListen } from '../../src/api/auth.ts';
-import { SessionManager } from '../../src/api/session-manager.ts';
-import { openStore, type Store } from '../../src/store/store.ts';
 import { sampleSession } from '../support/sample-task.ts';
-import { temporaryDirectory } from '../support/temporary-directory.ts';
-
-/** The API on a real store, with a Temporal that is away. */
-function api(changes: Partial<AppDeps> = {}): {
-  store: Store;
-  call: (method: string, path: string, options?: RequestInit) => Promise<Response>;
-} {
-  const store = openStore({ directory: temporaryDirectory() });
-  const connection = Connection.lazy({ address: '127.0.0.1:1', connectTimeout: 200 });
-  onTestFinished(async () => {
-    await connection.close();
-    store.close();
-  });
-  const defaults = {
-    taskQueue: 'q',
-    patience: { tries: 1, backoffMs: 10 },
-    webhook: { retries: 0, backoffMs: 10 },
-    maxHistoryEvents: 100,
-  };
-  const app = createApp({
-    store,
-    sessions: new SessionManager({ client: new Client({ connection }), store, defaults, callMs: 300 }),
-    defaults: {
-      model: { provider: 'anthropic', id: 'm', thinkingLevel: 'off' },
-      limits: { maxSteps: 5, maxIterations: 1 },
-      preflightTimeoutMs: 1000,
-    },
-    checks: { checkSource: (source) => source, probeSource: async () => undefined, checkWebhookUrl: () => undefined },
-    removeWorkspace: async () => undefined,
-    apiKeys: () => [],
-    version: '0.0.0',
-    sandbox: 'bwrap',
-    log: { error: () => undefined },
-    ...changes,
-  });
-  const call = async (method: string, path: string, options: RequestInit = {}) => {
-    const headers = new Headers(options.headers);
-    if (!headers.has('host')) headers.set('host', 'localhost:8420');
-    if (method === 'POST' && !headers.has('content-type')) headers.set('content-type', 'application/json');
-    return app.request(path, { method, ...options, headers });
-  };
-  return { store, call };
-}
+import { api } from './setting.ts';
 
 const errorOf = async (response: Response) =>
-  ((await response.json()) as { error: { code: string; requestId: string } }).error;
+  ((await response.json()) as { error: { code: string; requestId: string; details?: unknown } }).error;
 const body = JSON.stringify({ userPrompt: 'x', source: { repoUrl: 'https://git.example.test/x' } });
 
 test('every route is in the OpenAPI 3.1 document, with descriptions', async () => {
@@ -77,6 +31,8 @@ test('every route is in the OpenAPI 3.1 document, with descriptions', async () =
   const posts = ['preflight', 'execute', 'pause', 'resume', 'abort'];
   expect(calls.toSorted()).toEqual(
     [
+      'get /healthz',
+      'get /readyz',
       'get /api/sessions',
       'post /api/sessions',
       'delete /api/sessions/{id}',
@@ -95,7 +51,11 @@ test('while Temporal is away reads answer from the records, and a create is refu
   const { call, store } = api();
   await store.sessions.create(sampleSession('ses_a'));
   expect((await call('GET', '/api/sessions/ses_a')).status).toBe(200);
-  expect((await call('GET', '/readyz')).status).toBe(503);
+  const unready = await call('GET', '/readyz');
+  expect([unready.status, await errorOf(unready)]).toMatchObject([
+    503,
+    { code: 'TEMPORAL_UNAVAILABLE', details: { temporal: false, records: true } },
+  ]);
   const refused = await call('POST', '/api/sessions', { body });
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '2']);
   expect((await errorOf(refused)).code).toBe('TEMPORAL_UNAVAILABLE');

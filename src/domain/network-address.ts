@@ -1,0 +1,64 @@
+/** Networks that are not the public Internet (RFC 6890 and its successors), and one cloud's metadata service. */
+const privateNetworks = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '168.63.129.16/32',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  '::/96',
+  '64:ff9b::/96',
+  '64:ff9b:1::/48',
+  '100::/64',
+  '2001::/23',
+  '2001:db8::/32',
+  '2002::/16',
+  '3fff::/20',
+  '5f00::/16',
+  'fc00::/7',
+  'fe80::/10',
+  'fec0::/10',
+  'ff00::/8',
+].map(parseNetwork);
+
+/**
+ * True for an address that does not belong to the public Internet: IPv4 in dotted decimals or IPv6 without brackets, as a parsed
+ * URL shows them. IPv4 inside of IPv6 counts as what it is. False for anything else, names above all: where a name leads is only
+ * known when it is dialled.
+ */
+export function isPrivateAddress(address: string): boolean {
+  const bits = bitsOf(address);
+  return bits !== null && privateNetworks.some(({ first, rest }) => bits >> rest === first >> rest);
+}
+
+interface Network {
+  readonly first: bigint;
+  /** How many of the 128 bits, from the right, may differ. */
+  readonly rest: bigint;
+}
+
+function parseNetwork(text: string): Network {
+  const [address = '', prefix] = text.split('/');
+  return { first: bitsOf(address) ?? 0n, rest: BigInt((address.includes(':') ? 128 : 32) - Number(prefix)) };
+}
+
+/** The 128 bits of an address; of IPv4 those of its IPv4-mapped form `::ffff:a.b.c.d` (RFC 4291). */
+function bitsOf(address: string): bigint | null {
+  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(address)) {
+    return address.split('.').reduce((bits, byte) => (bits << 8n) | BigInt(byte), 0xffffn);
+  }
+  if (!/^[\da-f]*(:[\da-f]*)+$/i.test(address)) return null;
+  const [left = [], right = []] = address.split('::').map((part) => part.split(':').filter(Boolean));
+  const zeros = Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0');
+  return [...left, ...zeros, ...right].reduce((bits, group) => (bits << 16n) | BigInt(`0x${group}`), 0n);
+}
