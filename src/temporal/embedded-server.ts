@@ -63,7 +63,12 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
   const note: Note = { pid, start: processStart(pid), port, uiPort };
   writeFileSync(`${noteFile}.tmp`, JSON.stringify(note));
   renameSync(`${noteFile}.tmp`, noteFile);
-  await waitUntilHealthy(note, namespace, log);
+  try {
+    await waitUntilHealthy(note, namespace, log);
+  } catch (error) {
+    await end(note);
+    throw error;
+  }
   return serverOf(note, noteFile, false);
 }
 
@@ -96,12 +101,16 @@ function serverOf(note: Note, noteFile: string, reused: boolean): EmbeddedServer
     reused,
     exited,
     stop: async () => {
-      if (isRunning(note)) process.kill(note.pid, 'SIGTERM');
-      if (!(await poll(() => !isRunning(note), STOP_MS))) process.kill(note.pid, 'SIGKILL');
-      await poll(() => !isRunning(note), STOP_MS);
+      await end(note);
       rmSync(noteFile, { force: true });
     },
   };
+}
+
+async function end(note: Note): Promise<void> {
+  if (isRunning(note)) process.kill(note.pid, 'SIGTERM');
+  if (!(await poll(() => !isRunning(note), STOP_MS))) process.kill(note.pid, 'SIGKILL');
+  await poll(() => !isRunning(note), STOP_MS);
 }
 
 async function waitUntilHealthy(note: Note, namespace: string, log: string): Promise<void> {

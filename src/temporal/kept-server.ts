@@ -13,15 +13,15 @@ export interface ServerLog {
 export class KeptServer {
   readonly #options: EmbeddedServerOptions;
   readonly #log: ServerLog;
-  readonly #watching: Promise<void>;
   #server: EmbeddedServer;
+  #restart: Promise<boolean> = Promise.resolve(true);
   #stopping = false;
 
   private constructor(options: EmbeddedServerOptions, log: ServerLog, server: EmbeddedServer) {
     this.#options = options;
     this.#log = log;
     this.#server = server;
-    this.#watching = this.#watch();
+    void this.#watch();
   }
 
   /** @throws HoldfastError TEMPORAL_UNAVAILABLE when it does not start the first time. */
@@ -45,22 +45,27 @@ export class KeptServer {
   /** Ends the server, also one that is being started again just now. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    await this.#restart;
     await this.#server.stop();
-    await this.#watching;
   }
 
   async #watch(): Promise<void> {
     for (;;) {
       await this.#server.exited;
       if (this.#stopping) return;
-      this.#log.warn({}, 'temporal ended; starting it again');
-      try {
-        this.#server = await startEmbeddedServer(this.#options);
-        if (this.#stopping) return await this.#server.stop();
-      } catch (error) {
-        this.#log.warn({ error: String(error) }, 'temporal does not start');
-        if (!this.#stopping) await sleep(RETRY_MS);
-      }
+      this.#restart = this.#startAgain();
+      if (!(await this.#restart)) await sleep(RETRY_MS);
+    }
+  }
+
+  async #startAgain(): Promise<boolean> {
+    this.#log.warn({}, 'temporal ended; starting it again');
+    try {
+      this.#server = await startEmbeddedServer(this.#options);
+      return true;
+    } catch (error) {
+      this.#log.warn({ error: String(error) }, 'temporal does not start');
+      return false;
     }
   }
 }

@@ -7,7 +7,6 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { createClient } from '../../src/temporal/connection.ts';
 import { freePort, startEmbeddedServer, type EmbeddedServer } from '../../src/temporal/embedded-server.ts';
 import { processStart } from '../../src/temporal/process-identity.ts';
-import { until } from '../support/holdfast.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** Starts the server on a directory; it is ended with the test. */
@@ -48,13 +47,6 @@ test('a workflow that was accepted survives kill -9 of the server, which comes b
   expect((await connect(second).workflow.getHandle('accepted').describe()).status.name).toBe('RUNNING');
 });
 
-test('the server is in a process group of its own, so that Ctrl-C does not reach it', async () => {
-  const { pid } = await start(temporaryDirectory());
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const [, , processGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  expect(Number(processGroup)).toBe(pid);
-});
-
 test('a port that somebody else listens on is replaced by a free one', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   onTestFinished(() => void other.close());
@@ -77,12 +69,16 @@ test('a process that only has the pid of an earlier server is neither taken for 
   expect(processStart(stranger.pid ?? 0)).not.toBe('gone');
 });
 
-test('histories of ended workflows are kept for a month, in the namespace that the environment names', async () => {
+test('it keeps histories for a month in the namespace that the environment names, and Ctrl-C does not reach it', async () => {
   vi.stubEnv('TEMPORAL_NAMESPACE', 'coding');
   onTestFinished(() => void vi.unstubAllEnvs());
-  const client = connect(await start(temporaryDirectory()), 'coding');
-  const { config } = await client.workflowService.describeNamespace({ namespace: 'coding' });
+  const server = await start(temporaryDirectory());
+  const { config } = await connect(server, 'coding').workflowService.describeNamespace({ namespace: 'coding' });
   expect(config?.workflowExecutionRetentionTtl?.seconds?.toNumber()).toBe(30 * 86_400);
+
+  const stat = readFileSync(`/proc/${server.pid}/stat`, 'utf8');
+  const [, , processGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  expect(Number(processGroup)).toBe(server.pid);
 });
 
 test('a server that cannot start is reported with the end of its log', async () => {
@@ -101,15 +97,4 @@ test('without a Temporal CLI the error says how to get one', async () => {
     code: 'TEMPORAL_UNAVAILABLE',
     remedy: expect.stringContaining('scripts/setup.mjs'),
   });
-});
-
-test('until nobody needs it, the port of a stopped server is free again', async () => {
-  const server = await start(temporaryDirectory());
-  await server.stop();
-  await until(() =>
-    fetch(server.uiUrl).then(
-      () => false,
-      () => true,
-    ),
-  );
 });

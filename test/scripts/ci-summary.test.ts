@@ -1,0 +1,32 @@
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+/** The last line and the exit code of CI for these results of vitest and this many failed steps. */
+function summary(results: object | string | null, failedSteps: number): { line: string; code: number | null } {
+  const file = join(temporaryDirectory(), 'tests.json');
+  if (results !== null) writeFileSync(file, typeof results === 'string' ? results : JSON.stringify(results));
+  const script = join(import.meta.dirname, '..', '..', '.ci', 'summary.mjs');
+  const { stdout, status } = spawnSync(process.execPath, [script, file, String(failedSteps)], { encoding: 'utf8' });
+  return { line: stdout.trimEnd(), code: status };
+}
+
+const counts = (passed: number, failed: number, skipped: number) => ({
+  numPassedTests: passed,
+  numFailedTests: failed,
+  numPendingTests: skipped,
+  numTodoTests: 0,
+});
+
+test.each([
+  ['all well', counts(7, 0, 2), 0, '7 passed, 0 failed, 2 skipped', 0],
+  ['failed tests', counts(7, 3, 0), 1, '7 passed, 3 failed, 0 skipped', 1],
+  ['a failed check', counts(7, 0, 0), 1, '7 passed, 1 failed, 0 skipped', 1],
+  ['no test at all', counts(0, 0, 0), 0, '0 passed, 1 failed, 0 skipped', 1],
+  ['no results', null, 3, '0 passed, 3 failed, 0 skipped', 1],
+  ['results that were cut off', '{"numPassedTests": 7', 1, '0 passed, 1 failed, 0 skipped', 1],
+])('CI ends with the real numbers: %s', (_case, results, failedSteps, line, code) => {
+  expect(summary(results, failedSteps)).toEqual({ line, code });
+});
