@@ -1,10 +1,11 @@
 import { constants } from 'node:fs';
-import { chmod, copyFile, lstat, mkdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, lstat, mkdir, readlink, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Base } from '../domain/session.ts';
 import { defaultAuthor } from '../domain/task.ts';
-import { plumb, plumbLine, plumbList } from './plumbing.ts';
+import { removeLeftovers, treeDifference, writeDifference } from './directory-writer.ts';
+import { plumb, plumbLine } from './plumbing.ts';
 import type { SessionGit } from './session-git.ts';
 
 const MAX_NAMED = 20;
@@ -14,8 +15,6 @@ const MAX_NAMED = 20;
  * without any `.git`. The directory itself is only read, and never through a repository of its own.
  */
 export async function importDirectory(git: SessionGit, directory: string): Promise<Base> {
-  const pinned = await git.base();
-  if (pinned !== null) return { commit: pinned, tree: await git.treeOf(pinned), ref: directory };
   await git.initialize(null);
   const tree = await treeOfDirectory(git, directory);
   const commit = await git.commitTree({
@@ -39,21 +38,19 @@ export interface DirectoryDelivery {
 /**
  * Writes the difference between base and result into the directory. What differs from the base there must already equal the result:
  * so a delivery that was cut short can be repeated, and nothing that somebody else changed is ever overwritten.
- * @throws HoldfastError DIRECTORY_CHANGED naming the paths.
+ * @throws HoldfastError DIRECTORY_CHANGED naming up to 20 paths.
  */
 export async function applyToDirectory(git: SessionGit, { path, base, result }: DirectoryDelivery): Promise<void> {
+  await removeLeftovers(path, await treeDifference(git.gitDir, base, result));
   const present = await treeOfDirectory(git, path);
   const foreign = await foreignChanges(git, base, present, result);
   if (foreign.length > 0) {
-    const named = foreign.slice(0, MAX_NAMED).join(', ');
-    throw new HoldfastError('DIRECTORY_CHANGED', `${path} changed since the freeze: ${named}`, {
-      details: { paths: foreign },
+    const paths = foreign.slice(0, MAX_NAMED);
+    throw new HoldfastError('DIRECTORY_CHANGED', `${path} changed since the freeze: ${paths.join(', ')}`, {
+      details: { paths },
     });
   }
-  for (const change of await git.changes(present, result)) {
-    if (change.status === 'deleted') await rm(join(path, change.path), { force: true });
-    else await writeEntry(git, path, result, change.path);
-  }
+  await writeDifference(git.gitDir, path, await treeDifference(git.gitDir, present, result));
 }
 
 async function foreignChanges(git: SessionGit, base: string, present: string, result: string): Promise<string[]> {
@@ -76,46 +73,32 @@ async function treeOfDirectory(git: SessionGit, directory: string): Promise<stri
   const output = await plumb(git.gitDir, ['-C', directory, 'ls-files', '--others', '--exclude-standard', '-z'], {
     env,
   });
+  // File names are bytes, and these need not be UTF-8.
   const files = output
-    .toString('utf8')
+    .toString('latin1')
     .split('\0')
     .filter((file) => file !== '' && !file.endsWith('/'));
-  for (const file of files) await copyEntry(join(directory, file), join(staging.spec.workspace, file));
+  const made = new Set<string>();
+  for (const file of files) {
+    const parent = dirname(file);
+    if (!made.has(parent)) await mkdir(bytesOf(staging.spec.workspace, parent), { recursive: true });
+    made.add(parent);
+    await copyEntry(bytesOf(directory, file), bytesOf(staging.spec.workspace, file));
+  }
   await staging.adopt();
   const tree = await staging.snapshot(empty);
   await staging.remove();
   return tree;
 }
 
-async function copyEntry(from: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true });
+function bytesOf(root: string, file: string): Buffer {
+  return Buffer.concat([Buffer.from(`${root}/`), Buffer.from(file, 'latin1')]);
+}
+
+async function copyEntry(from: Buffer, to: Buffer): Promise<void> {
   const stat = await lstat(from);
-  if (stat.isSymbolicLink()) return symlink(await readlink(from), to);
+  if (stat.isSymbolicLink()) return symlink(await readlink(from, { encoding: 'buffer' }), to);
   if (!stat.isFile()) return; // Sockets and the like have no place in a tree.
   await copyFile(from, to, constants.COPYFILE_FICLONE);
   await chmod(to, stat.mode & 0o111 ? 0o755 : 0o644);
-}
-
-async function writeEntry(git: SessionGit, root: string, tree: string, file: string): Promise<void> {
-  const [line = ''] = await plumbList(git.gitDir, ['ls-tree', '-z', '--full-tree', tree, '--', `:(literal)${file}`]);
-  const [mode, , object = ''] = line.split(/\s+/);
-  const content = await plumb(git.gitDir, ['cat-file', 'blob', object]);
-  await makeParents(root, dirname(file));
-  const target = join(root, file);
-  const temporary = `${target}.holdfast-tmp`;
-  await rm(temporary, { force: true });
-  if (mode === '120000') await symlink(content.toString('utf8'), temporary);
-  else await writeFile(temporary, content, { mode: mode === '100755' ? 0o755 : 0o644, flag: 'wx' });
-  await rename(temporary, target);
-}
-
-/** Parents are made one by one, so that none of them is a link that leads out of the directory. */
-async function makeParents(root: string, directory: string): Promise<void> {
-  let path = root;
-  for (const part of directory.split('/').filter((name) => name !== '.')) {
-    path = join(path, part);
-    const stat = await lstat(path).catch(() => null);
-    if (stat === null) await mkdir(path);
-    else if (!stat.isDirectory()) throw new HoldfastError('DIRECTORY_CHANGED', `${path} is not a directory any more.`);
-  }
 }

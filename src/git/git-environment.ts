@@ -33,8 +33,20 @@ const hardened: Readonly<Record<string, string>> = {
   'diff.ignoreSubmodules': 'all',
   'safe.directory': '*',
   'transfer.fsckObjects': 'true',
+  // A pack is stored as a whole or not at all: loose objects of a fetch that was killed would look like a complete commit.
+  'fetch.unpackLimit': '1',
   'protocol.allow': 'never',
 };
+
+/**
+ * Flaws of old histories that many public repositories have for ever and that harm nobody: only how a person or a time is spelled,
+ * and a padded file mode (git-fsck(1), fsck messages).
+ */
+const forgiven = [
+  ['badDate', 'badDateOverflow', 'badEmail', 'badName', 'badTimezone', 'missingEmail', 'missingNameBeforeEmail'],
+  ['missingSpaceBeforeDate', 'missingSpaceBeforeEmail', 'zeroPaddedDate', 'zeroPaddedFilemode'],
+].flat();
+const leniency = Object.fromEntries(forgiven.map((flaw) => [`fetch.fsck.${flaw}`, 'ignore']));
 
 /**
  * The complete environment of a git process. Configuration travels here and not in arguments, so that no value (a token, say)
@@ -42,7 +54,7 @@ const hardened: Readonly<Record<string, string>> = {
  */
 export function gitEnvironment(reach: Reach, config: Readonly<Record<string, string>> = {}): Record<string, string> {
   const allowed = Object.fromEntries(protocols[reach].map((protocol) => [`protocol.${protocol}.allow`, 'always']));
-  const entries = Object.entries({ ...hardened, ...allowed, ...config });
+  const entries = Object.entries({ ...hardened, ...leniency, ...allowed, ...config });
   const numbered = entries.flatMap(([key, value], index) => [
     [`GIT_CONFIG_KEY_${index}`, key],
     [`GIT_CONFIG_VALUE_${index}`, value],

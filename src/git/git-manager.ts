@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Base } from '../domain/session.ts';
@@ -38,19 +37,12 @@ export class GitManager {
   }
 
   /**
-   * Brings a source in and answers the commit it starts from. Once fixed, the base stays, however the remote moves.
+   * Brings a source in and answers the commit it starts from. Once fixed, the base stays, however the remote moves, and is answered
+   * without asking it.
    * @throws HoldfastError REPOSITORY_UNREACHABLE, REPOSITORY_AUTH_FAILED, REF_NOT_FOUND
    */
   async prepare(sessionId: string, source: Source, credentials?: GitCredentials, signal?: AbortSignal): Promise<Base> {
-    const git = this.open(sessionId);
-    await mkdir(this.#directory, { recursive: true });
-    if (source.kind === 'directory') return importDirectory(git, source.path);
-    const remote: Remote = { url: source.url, credentials, signal };
-    const resolved = await probeRemote(remote, source.ref);
-    const pinned = await git.base();
-    if (pinned !== null) return { commit: pinned, tree: await git.treeOf(pinned), ref: resolved.ref };
-    await this.#borrow(git, remote, resolved);
-    return { commit: resolved.commit, tree: await git.treeOf(resolved.commit), ref: resolved.ref };
+    return (await this.#pinned(sessionId, source)) ?? this.#build(sessionId, source, null, { credentials, signal });
   }
 
   /** Makes sure that the base commit is here, on a worker that has never seen the session or has lost its directory. */
@@ -63,11 +55,7 @@ export class GitManager {
   ): Promise<void> {
     const git = this.open(sessionId);
     if ((await git.base()) === base.commit && (await git.has(base.tree))) return;
-    await rm(this.#path(sessionId), { recursive: true, force: true });
-    if (source.kind === 'repository') return this.#borrow(git, { url: source.url, credentials, signal }, base);
-    const again = await importDirectory(git, source.path);
-    if (again.tree !== base.tree)
-      throw new HoldfastError('DIRECTORY_CHANGED', `${source.path} changed since the session began.`);
+    await this.#build(sessionId, source, base, { credentials, signal });
   }
 
   /**
@@ -76,8 +64,11 @@ export class GitManager {
    */
   async remoteHead({ source, branch, credentials, signal }: RemoteBranch): Promise<string | null> {
     const remote: Remote = { url: urlOf(source), credentials, signal };
-    const output = await runRemote('/', remote, ['ls-remote', '--', remote.url, `refs/heads/${branch}`], PROBE_MS * 3);
-    return output.split('\t')[0]?.trim() || null;
+    const ref = `refs/heads/${branch}`;
+    const output = await runRemote('/', remote, ['ls-remote', '--', remote.url, ref], PROBE_MS * 3);
+    // git also answers refs that only end with these words.
+    const lines = output.split('\n').map((line) => line.split('\t'));
+    return lines.find(([, name]) => name === ref)?.[0] ?? null;
   }
 
   /**
@@ -145,17 +136,52 @@ export class GitManager {
 
   /** Removes everything of a session; mirrors stay. */
   async remove(sessionId: string): Promise<void> {
-    await rm(this.#path(sessionId), { recursive: true, force: true });
+    for (const path of [this.#path(sessionId), this.#asidePath(sessionId)])
+      await rm(path, { recursive: true, force: true });
   }
 
-  async #borrow(git: SessionGit, remote: Remote, resolved: Resolved): Promise<void> {
-    const mirror = await this.#mirrors.fetch(remote, resolved);
-    if (!existsSync(join(git.gitDir, 'HEAD'))) await git.initialize(mirror);
-    await git.setBase(resolved.commit);
+  async #pinned(sessionId: string, source: Source): Promise<Base | null> {
+    const git = this.open(sessionId);
+    const commit = await git.base();
+    if (commit === null) return null;
+    const ref = source.kind === 'directory' ? source.path : await git.baseRef();
+    return { commit, tree: await git.treeOf(commit), ref: ref ?? commit };
+  }
+
+  /** Makes the session's directory aside and moves it into place: with its base, or not at all. A torn one is replaced. */
+  async #build(sessionId: string, source: Source, wanted: Base | null, access: Omit<Remote, 'url'>): Promise<Base> {
+    const aside = this.#asidePath(sessionId);
+    await rm(aside, { recursive: true, force: true });
+    try {
+      const git = new SessionGit(this.#sandbox, aside);
+      const base = await this.#import(git, source, wanted, access);
+      await rm(this.#path(sessionId), { recursive: true, force: true });
+      await rename(aside, this.#path(sessionId));
+      return base;
+    } finally {
+      await rm(aside, { recursive: true, force: true });
+    }
+  }
+
+  async #import(git: SessionGit, source: Source, wanted: Base | null, access: Omit<Remote, 'url'>): Promise<Base> {
+    if (source.kind === 'directory') {
+      const base = await importDirectory(git, source.path);
+      if (wanted === null || base.tree === wanted.tree) return base;
+      throw new HoldfastError('DIRECTORY_CHANGED', `${source.path} changed since the session began.`);
+    }
+    const remote: Remote = { url: source.url, ...access };
+    const resolved = wanted ?? (await probeRemote(remote, source.ref));
+    await git.initialize(await this.#mirrors.fetch(remote, resolved));
+    await git.setBase(resolved.commit, resolved.ref);
+    return { commit: resolved.commit, tree: await git.treeOf(resolved.commit), ref: resolved.ref };
   }
 
   #path(sessionId: string): string {
     return join(this.#directory, sessionId);
+  }
+
+  #asidePath(sessionId: string): string {
+    return `${this.#path(sessionId)}.new`;
   }
 }
 
@@ -182,7 +208,7 @@ export async function probeRemote(remote: Remote, ref?: string): Promise<Resolve
   if (ref !== undefined && /^[0-9a-f]{40}$/.test(ref)) return { commit: ref, ref };
   const known = [...refs.keys()]
     .filter((name) => name.startsWith('refs/heads/'))
-    .map((name) => name.slice('refs/heads/'.length));
+    .map((name) => name.slice('refs/heads/'.length, 200));
   const hint = known.length === 0 ? 'The repository is empty.' : `Branches: ${known.slice(0, 10).join(', ')}.`;
   throw new HoldfastError('REF_NOT_FOUND', `${remote.url} has no ${ref ?? 'HEAD'}. ${hint}`);
 }

@@ -1,8 +1,11 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { HoldfastError } from '../domain/failure.ts';
+import { createBareRepository, isRepository } from './bare-repository.ts';
 import { plumb, plumbLine } from './plumbing.ts';
+import { makeReadableDirectory } from './readable-directory.ts';
 import { runRemote, type Remote } from './remote.ts';
 
 /** A commit that a ref stands for. */
@@ -28,7 +31,11 @@ export class Mirrors {
     return join(this.#directory, `${createHash('sha256').update(url).digest('hex').slice(0, 32)}.git`);
   }
 
-  /** Fetches a ref (or exactly one commit) into the mirror and answers the mirror's path. Calls for one mirror come one after the other. */
+  /**
+   * Fetches a ref (or exactly one commit) into the mirror and answers the mirror's path. Calls for one mirror come one after the other;
+   * other processes may fetch into it at the same time.
+   * @throws HoldfastError REF_NOT_FOUND when the commit cannot be had, and what {@link runRemote} throws
+   */
   fetch(remote: Remote, { ref, commit }: Resolved): Promise<string> {
     const path = this.pathOf(remote.url);
     const before = this.#queues.get(path) ?? Promise.resolve();
@@ -38,24 +45,51 @@ export class Mirrors {
   }
 
   async #fetch(path: string, remote: Remote, ref: string, commit: string): Promise<string> {
-    if (!existsSync(join(path, 'HEAD'))) {
-      await mkdir(this.#directory, { recursive: true });
-      await plumb(path, ['init', '-q', '--bare', '--template=', path]);
-    }
+    await this.#ensure(path);
     if (await hasCommit(path, commit)) return path;
-    const wanted = ref.startsWith('refs/') ? [`+${ref}:refs/mirror/${ref.slice('refs/'.length)}`] : [commit];
-    await runRemote(path, remote, ['fetch', '-q', '--no-tags', '--no-write-fetch-head', '--', remote.url, ...wanted]);
-    // The ref may have moved since it was resolved: then the commit itself is asked for.
-    if (!(await hasCommit(path, commit))) {
-      await runRemote(path, remote, ['fetch', '-q', '--no-tags', '--no-write-fetch-head', '--', remote.url, commit]);
+    if (ref.startsWith('refs/')) {
+      const refspec = `+${ref}:refs/mirror/${ref.slice('refs/'.length)}`;
+      const failure = await fetchInto(path, remote, refspec).catch((error: unknown) => error);
+      // The objects come first. The mirror's refs only tell the remote what is here: when one cannot be written (a killed fetch left
+      // its lock, another process holds it), nothing is lost.
+      if (await hasCommit(path, commit)) return path;
+      if (isFinal(failure, remote)) throw failure;
     }
-    return path;
+    // Or the ref has moved since it was resolved: then the commit itself is asked for.
+    await fetchInto(path, remote, commit);
+    if (await hasCommit(path, commit)) return path;
+    throw new HoldfastError('REF_NOT_FOUND', `${commit} is not a commit of ${remote.url}.`);
+  }
+
+  async #ensure(path: string): Promise<void> {
+    if (await isRepository(path)) return;
+    if (existsSync(path)) {
+      const torn = `${path}.${randomUUID()}.torn`;
+      await rename(path, torn);
+      await rm(torn, { recursive: true, force: true });
+    }
+    await makeReadableDirectory(this.#directory);
+    await createBareRepository(path);
   }
 }
 
+/** True when asking for the commit instead of the ref would end the same way. */
+function isFinal(failure: unknown, remote: Remote): boolean {
+  if (failure === undefined) return false;
+  if (remote.signal?.aborted || !(failure instanceof HoldfastError)) return true;
+  return failure.code !== 'GIT_FAILED' && failure.code !== 'REF_NOT_FOUND';
+}
+
+async function fetchInto(path: string, remote: Remote, wanted: string): Promise<void> {
+  const options = ['--no-tags', '--no-write-fetch-head'];
+  await runRemote(path, remote, ['fetch', '-q', ...options, '--', remote.url, wanted]);
+}
+
+/** True when the commit is here with all its files. */
 async function hasCommit(gitDir: string, commit: string): Promise<boolean> {
   try {
-    await plumbLine(gitDir, ['rev-list', '--objects', '--quiet', '--max-count=1', commit]);
+    if ((await plumbLine(gitDir, ['rev-parse', '--verify', '-q', `${commit}^{commit}`])) !== commit) return false;
+    await plumb(gitDir, ['rev-list', '--objects', '--quiet', '--max-count=1', commit]);
     return true;
   } catch {
     return false;

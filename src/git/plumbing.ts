@@ -4,16 +4,21 @@ import { gitEnvironment } from './git-environment.ts';
 
 const TIMEOUT_MS = 10 * 60_000;
 
+/** What may be said about a plumbing command. */
+export interface PlumbOptions {
+  readonly stdin?: string | Uint8Array;
+  /** Added to the environment of {@link gitEnvironment}. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Gets the output piece by piece, instead of the result, which is then empty. */
+  readonly onOutput?: (chunk: Buffer) => void;
+}
+
 /**
  * Runs a plumbing command in a server-owned git directory, outside the sandbox: it sees only that directory and checked bytes,
  * never a work tree. Input and output may be binary.
  * @throws HoldfastError GIT_FAILED with what git said.
  */
-export function plumb(
-  gitDir: string,
-  args: readonly string[],
-  options: { readonly stdin?: string | Uint8Array; readonly env?: Readonly<Record<string, string>> } = {},
-): Promise<Buffer> {
+export function plumb(gitDir: string, args: readonly string[], options: PlumbOptions = {}): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const child = spawn('git', [`--git-dir=${gitDir}`, ...args], {
       cwd: '/',
@@ -24,7 +29,7 @@ export function plumb(
     });
     const output: Buffer[] = [];
     const complaint: Buffer[] = [];
-    child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
+    child.stdout.on('data', options.onOutput ?? ((chunk: Buffer) => output.push(chunk)));
     child.stderr.on('data', (chunk: Buffer) => complaint.push(chunk));
     child.stdin.on('error', () => undefined); // git may have said no before it read everything.
     child.stdin.end(options.stdin ?? '');
@@ -40,11 +45,7 @@ export function plumb(
 }
 
 /** The output as one line of text. */
-export async function plumbLine(
-  gitDir: string,
-  args: readonly string[],
-  options: Parameters<typeof plumb>[2] = {},
-): Promise<string> {
+export async function plumbLine(gitDir: string, args: readonly string[], options: PlumbOptions = {}): Promise<string> {
   return (await plumb(gitDir, args, options)).toString('utf8').trim();
 }
 

@@ -22,7 +22,8 @@ export interface Remote {
 /**
  * Runs a git command that talks to the remote.
  * @param timeoutMs the most it may take; a remote that stalls is given up earlier.
- * @throws HoldfastError REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE, REMOTE_DIVERGED or GIT_FAILED; never with a credential in it.
+ * @throws HoldfastError REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE, REF_NOT_FOUND, REMOTE_DIVERGED, PATH_NOT_ALLOWED (a local
+ * repository of another user) or GIT_FAILED; never with a credential in it.
  */
 export async function runRemote(
   gitDir: string,
@@ -71,6 +72,10 @@ function client(gitDir: string, { url, credentials }: Remote, abort: AbortSignal
 
 const authWords =
   /Authentication failed|could not read (Username|Password)|terminal prompts disabled|\b(401|403)\b|Forbidden|Unauthorized/i;
+/** The commit is not there, or this server hands out only what a ref points at. */
+const missingWords = /not our ref|unadvertised object|couldn't find remote ref/i;
+/** A hook or a protected branch said no; that the branch is in the way is said in other words. */
+const refusedWords = /\[remote rejected\].*\((?!.*(lock|already exists|failed to update|old value))/i;
 const divergedWords = /stale info|non-fast-forward|fetch first|\[rejected\]|remote rejected/i;
 const unreachableWords = [
   /not found|does not (exist|appear)|Could not resolve|unable to access|unable to connect|Connection|timed out|early EOF/i,
@@ -82,6 +87,12 @@ function classify(error: unknown, { url, credentials }: Remote): HoldfastError {
   if (authWords.test(said)) {
     return new HoldfastError('REPOSITORY_AUTH_FAILED', `${url} refuses the credentials: ${said}`);
   }
+  if (missingWords.test(said)) return new HoldfastError('REF_NOT_FOUND', `${url} does not have the commit: ${said}`);
+  if (/dubious ownership/.test(said)) {
+    const remedy = 'Run the server as the owner of the repository, or give the repository to the user of the server.';
+    return new HoldfastError('PATH_NOT_ALLOWED', `${url} belongs to another user than the server's.`, { remedy });
+  }
+  if (refusedWords.test(said)) return new HoldfastError('REPOSITORY_AUTH_FAILED', `${url} refuses the push: ${said}`);
   if (divergedWords.test(said)) return new HoldfastError('REMOTE_DIVERGED', `${url} refuses the push: ${said}`);
   if (unreachableWords.some((words) => words.test(said))) {
     return new HoldfastError('REPOSITORY_UNREACHABLE', `${url} cannot be reached: ${said}`);

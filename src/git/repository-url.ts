@@ -1,10 +1,12 @@
 import { realpathSync, statSync } from 'node:fs';
 import { isAbsolute, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Source } from '../domain/task.ts';
 
 /**
- * Checks where code is to come from, and answers the source as it will be used: local paths with every link resolved.
+ * Checks where code is to come from, and answers the source as it will be used: URLs in their normal form, local paths with every link
+ * resolved.
  * @throws HoldfastError INVALID_REPOSITORY_URL, PATH_NOT_ALLOWED
  */
 export function checkSource(source: Source, options: { readonly allowedRoots: readonly string[] }): Source {
@@ -13,11 +15,10 @@ export function checkSource(source: Source, options: { readonly allowedRoots: re
   if (/[\s\p{Cc}]/u.test(url) || url.startsWith('-'))
     throw invalid(url, 'it has a blank, a control character or a leading dash');
   if (url.startsWith('/')) return { ...source, url: allowedPath(url, options.allowedRoots) };
-  if (url.startsWith('file://'))
-    return { ...source, url: allowedPath(decodeURIComponent(new URL(url).pathname), options.allowedRoots) };
-  const parsed = URL.parse(url);
-  if (parsed === null || !/^https?:$/.test(parsed.protocol))
-    throw invalid(url, 'only http(s) URLs and absolute local paths are supported');
+  if (url.startsWith('file://')) return { ...source, url: allowedPath(pathOfFileUrl(url), options.allowedRoots) };
+  // Without its two slashes git would read `http:x` as a path on the SSH host `http`.
+  const parsed = /^https?:\/\/[^/]/i.test(url) ? URL.parse(url) : null;
+  if (parsed === null) throw invalid(url, 'only http(s) URLs and absolute local paths are supported');
   if (parsed.username !== '' || parsed.password !== '') {
     throw invalid(
       `${parsed.protocol}//…@${parsed.host}${parsed.pathname}`,
@@ -26,7 +27,16 @@ export function checkSource(source: Source, options: { readonly allowedRoots: re
   }
   if (parsed.search !== '' || parsed.hash !== '')
     throw invalid(url, 'a query or a fragment is not part of a repository URL');
-  return source;
+  // As it was parsed here, so that git's own parser cannot see another host in it.
+  return { ...source, url: parsed.href };
+}
+
+function pathOfFileUrl(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch {
+    throw invalid(url, 'it does not name a local path');
+  }
 }
 
 function allowedPath(path: string, allowedRoots: readonly string[]): string {

@@ -1,15 +1,18 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import { createBareRepository } from './bare-repository.ts';
+import { hashBlobs } from './hash-blobs.ts';
+import { patchBetween } from './patch.ts';
 import { plumb, plumbLine, plumbList } from './plumbing.ts';
+import { makeReadableDirectory } from './readable-directory.ts';
 import { ingestPack, WorkTree } from './work-tree.ts';
 
 /** The empty tree, which every repository has. */
 const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904';
 const BASE_REF = 'refs/holdfast/base';
+const REF_NAME = 'holdfast.ref';
 
 /** A changed file. */
 export interface Change {
@@ -34,16 +37,12 @@ export class SessionGit {
 
   /** Makes the git directory; `borrowed` is a repository whose objects it uses. */
   async initialize(borrowed: string | null): Promise<void> {
-    await mkdir(this.#directory, { recursive: true });
-    await plumb(this.gitDir, ['init', '-q', '--bare', '--template=', '--initial-branch=main', this.gitDir]);
-    await mkdir(join(this.gitDir, 'info'), { recursive: true });
-    // Beats every .gitattributes of the tree: no filter, no text conversion, no re-encoding ever runs.
-    await writeFile(
-      join(this.gitDir, 'info', 'attributes'),
-      '* -filter -ident !diff !merge -text -working-tree-encoding\n',
-    );
-    if (borrowed !== null)
-      await writeFile(join(this.gitDir, 'objects', 'info', 'alternates'), `${join(borrowed, 'objects')}\n`);
+    await makeReadableDirectory(this.#directory);
+    await createBareRepository(this.gitDir, {
+      // Beats every .gitattributes of the tree: no filter, no text conversion, no re-encoding ever runs.
+      'info/attributes': '* -filter -ident !diff !merge -text -working-tree-encoding\n',
+      ...(borrowed !== null && { 'objects/info/alternates': `${join(borrowed, 'objects')}\n` }),
+    });
   }
 
   /** The commit the session starts from, or null when it is not here. */
@@ -56,8 +55,14 @@ export class SessionGit {
     }
   }
 
-  /** Pins the commit the session starts from. */
-  async setBase(commit: string): Promise<void> {
+  /** The name of the ref that the base was found under, as it was given to {@link setBase}; null when it had none. */
+  baseRef(): Promise<string | null> {
+    return plumbLine(this.gitDir, ['config', '--get', REF_NAME]).catch(() => null);
+  }
+
+  /** Pins the commit the session starts from, and the name of its ref. */
+  async setBase(commit: string, ref: string | null = null): Promise<void> {
+    if (ref !== null) await plumb(this.gitDir, ['config', REF_NAME, ref]);
     await plumb(this.gitDir, ['update-ref', BASE_REF, commit]);
   }
 
@@ -131,51 +136,36 @@ export class SessionGit {
 
   /** The content of a file, or null when there is none or it is larger than `maxBytes`. */
   async readFile(treeish: string, path: string, maxBytes: number): Promise<Buffer | null> {
-    const [line] = await plumbList(this.gitDir, [
-      'ls-tree',
-      '-z',
-      '-l',
-      '--full-tree',
-      treeish,
-      '--',
-      `:(literal)${path}`,
-    ]).catch(() => []);
-    const [, type, object, size] = line?.split(/\s+/) ?? [];
-    if (type !== 'blob' || object === undefined || Number(size) > maxBytes) return null;
+    const options = ['-z', '-l', '--full-tree'];
+    const lines = await plumbList(this.gitDir, ['ls-tree', ...options, treeish, '--', `:(literal)${path}`]).catch(
+      () => [],
+    );
+    const [facts = '', found] = lines[0]?.split(/\t(.*)/s) ?? [];
+    const [, type, object, size] = facts.split(/ +/);
+    if (found !== path || type !== 'blob' || object === undefined || Number(size) > maxBytes) return null;
     return plumb(this.gitDir, ['cat-file', 'blob', object]);
   }
 
-  /** SHA-256 of the content of files of a tree, in the order of the paths. */
+  /**
+   * SHA-256 of the content of files of a tree, in the order of the paths.
+   * @throws HoldfastError GIT_FAILED when a path is not in the tree
+   */
   async hashFiles(treeish: string, paths: readonly string[]): Promise<{ path: string; sha256: string }[]> {
     if (paths.length === 0) return [];
-    const output = await plumb(this.gitDir, ['cat-file', '--batch'], {
-      stdin: paths.map((path) => `${treeish}:${path}\n`).join(''),
+    const lines = await plumbList(this.gitDir, ['ls-tree', '-r', '-z', '--full-tree', treeish]);
+    const objects = new Map(lines.map((line) => [line.slice(line.indexOf('\t') + 1), line.split(/[ \t]/)[2] ?? '']));
+    const wanted = paths.map((path) => {
+      const object = objects.get(path);
+      if (object === undefined) throw new HoldfastError('GIT_FAILED', `${path} is not in the tree.`);
+      return object;
     });
-    let offset = 0;
-    return paths.map((path) => {
-      const end = output.indexOf(10, offset);
-      const header = output.subarray(offset, end).toString('utf8');
-      const size = Number(/ (\d+)$/.exec(header)?.[1]);
-      if (!Number.isInteger(size)) throw new HoldfastError('GIT_FAILED', `${path} is not in the tree.`);
-      const sha256 = createHash('sha256')
-        .update(output.subarray(end + 1, end + 1 + size))
-        .digest('hex');
-      offset = end + 1 + size + 1;
-      return { path, sha256 };
-    });
+    const hashes = await hashBlobs(this.gitDir, wanted);
+    return paths.map((path, index) => ({ path, sha256: hashes[index] ?? '' }));
   }
 
   /** The difference as a patch that `git apply` takes, binary files included. */
-  async diff(from: string, to: string): Promise<string> {
-    const options = [
-      '--no-ext-diff',
-      '--no-textconv',
-      '--ignore-submodules=all',
-      '--no-renames',
-      '--binary',
-      '--full-index',
-    ];
-    return (await plumb(this.gitDir, ['diff', ...options, from, to])).toString('utf8');
+  diff(from: string, to: string): Promise<string> {
+    return patchBetween(this.gitDir, from, to);
   }
 
   /** The changed files between two trees. */
@@ -185,8 +175,8 @@ export class SessionGit {
     const counts = await plumbList(this.gitDir, ['diff-tree', ...options, '--numstat', from, to]);
     const lines = new Map(
       counts
-        .map((line) => line.split('\t'))
-        .map(([added, deleted, path]) => [path, [Number(added) || 0, Number(deleted) || 0]]),
+        .map((line) => line.split(/^([^\t]*)\t([^\t]*)\t/))
+        .map(([, added, deleted, path]) => [path, [Number(added) || 0, Number(deleted) || 0]]),
     );
     const changes: Change[] = [];
     for (let index = 0; index + 1 < names.length; index += 2) {

@@ -1,48 +1,17 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
 import { runInSandbox, type SandboxRun } from '../sandbox/run-in-sandbox.ts';
 import type { Sandbox, SandboxSpec } from '../sandbox/sandbox.ts';
 import { gitEnvironment } from './git-environment.ts';
 import { plumb } from './plumbing.ts';
+import { makeReadableDirectory } from './readable-directory.ts';
+import { IN_THE_WAY, reopenScript, restoreScript, snapshotScript } from './work-tree-scripts.ts';
 
 const MAX_PACK_BYTES = 512 * 2 ** 20;
-const MAX_NESTED = 500;
+const MAX_MASKS = 500;
 const TIMEOUT_MS = 10 * 60_000;
-/** The exit code by which the snapshot script says that there are nested repositories. */
-const NESTED = 42;
-
-/**
- * Takes the tree: adds everything to an index of ours and packs what is new. A nested repository would be stored as a bare link
- * (its content lost), so nested `.git` are listed first and covered by empty mounts in a second run.
- */
-const snapshotScript = `set -e
-mkdir -p /tmp/objects; rm -f "$GIT_INDEX_FILE.lock"
-if [ -z "$MASKED" ]; then
-  nested=$(find . -mindepth 2 -name node_modules -prune -o -mindepth 2 -name .git \\( -type d -o -type f \\) -prune -printf '%y %P\\n')
-  if [ -n "$nested" ]; then printf '%s\\n' "$nested"; exit ${NESTED}; fi
-fi
-[ -e "$GIT_INDEX_FILE" ] || git read-tree "$KNOWN"
-git add -A -- . >&2
-tree=$(git write-tree); echo "$tree"
-if [ "$tree" != "$KNOWN" ]; then printf '%s\\n^%s\\n' "$tree" "$KNOWN" | git pack-objects --revs --stdout --thin -q; fi
-`;
-
-/** Makes the directory equal a tree; ignored files stay. The agent gets a throw-away repository of its own, which borrows our objects. */
-const restoreScript = `set -e
-mkdir -p /tmp/objects; rm -f "$GIT_INDEX_FILE" "$GIT_INDEX_FILE.lock"
-git read-tree "$TREE"; git checkout-index -a -f -u -q; git clean -ffdq
-[ "$OWN" = 1 ] || exit 0
-[ -e .git ] && exit 0
-objects=$GIT_ALTERNATE_OBJECT_DIRECTORIES
-unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
-git init -q --template= --initial-branch=work .
-mkdir -p .git/info .git/objects/info; printf '%s\\n' "$objects" > .git/objects/info/alternates
-git config user.name agent; git config user.email agent@localhost
-git update-ref HEAD "$BASE"; git read-tree HEAD; git update-index -q --refresh || true
-`;
-
 /** A disposable directory with the files of a session. Git looks at it only from inside the sandbox, with our git directory read-only. */
 export class WorkTree {
   /** The walls for commands in this work tree. */
@@ -109,20 +78,30 @@ export class WorkTree {
   async #create(): Promise<void> {
     for (const directory of [this.spec.workspace, this.#state]) {
       if (existsSync(directory)) continue;
-      await mkdir(directory, { recursive: true });
+      await makeReadableDirectory(directory);
       await this.#sandbox.adopt(directory);
     }
   }
 
   async #take(known: string): Promise<SandboxRun> {
-    const run = await this.#git(snapshotScript, { KNOWN: known, MASKED: '' }, { workspaceReadOnly: true });
-    if (run.reason !== 'exit' || run.exitCode !== NESTED) return run;
-    const nested = run.stdout.toString('utf8').split('\n').filter(Boolean);
-    if (nested.length > MAX_NESTED)
-      throw new HoldfastError('GIT_FAILED', `The work tree has ${nested.length} nested repositories.`);
+    let run = await this.#list(known);
+    if (oddities(run).some(({ kind }) => kind === 'u')) {
+      await this.#git(reopenScript, {});
+      run = await this.#list(known);
+    }
+    const odd = oddities(run);
+    if (odd.length === 0) return run;
+    if (odd.length > MAX_MASKS) {
+      throw new HoldfastError('GIT_FAILED', `The work tree has ${odd.length} nested repositories.`);
+    }
     const root = this.#sandbox.workspacePath(this.spec);
-    const masks = nested.map((line) => ({ directory: line.startsWith('d'), path: join(root, line.slice(2)) }));
+    const masks = odd.map(({ kind, path }) => ({ directory: kind === 'd', path: join(root, path) }));
     return this.#git(snapshotScript, { KNOWN: known, MASKED: '1' }, { workspaceReadOnly: true, masks });
+  }
+
+  /** The tree, or a list of what is in git's way. */
+  #list(known: string): Promise<SandboxRun> {
+    return this.#git(snapshotScript, { KNOWN: known, MASKED: '' }, { workspaceReadOnly: true });
   }
 
   async #ingest(output: Buffer, known: string, keep: (pack: Buffer) => Promise<void>): Promise<string> {
@@ -161,6 +140,18 @@ export class WorkTree {
       `The ${what} of the work tree failed (${run.reason}, ${run.exitCode}): ${said}`,
     );
   }
+}
+
+/** Something in the work tree that git cannot be let at, see {@link snapshotScript}. */
+interface Oddity {
+  readonly kind: string;
+  readonly path: string;
+}
+
+function oddities(run: SandboxRun): Oddity[] {
+  if (run.reason !== 'exit' || run.exitCode !== IN_THE_WAY) return [];
+  const items = run.stdout.toString('utf8').split('\0').filter(Boolean);
+  return items.map((item) => ({ kind: item.slice(0, 1), path: item.slice(2) }));
 }
 
 /** Takes a pack into a git directory. It is not trusted: every object of it is checked. What it builds upon must be there. */

@@ -1,0 +1,52 @@
+/** The exit code by which {@link snapshotScript} says that it has listed what is in git's way. */
+export const IN_THE_WAY = 42;
+
+/**
+ * Takes the tree: adds everything to an index of ours and packs what is new. Listed first, each as a letter, a blank, a path and a NUL:
+ * nested repositories (`d`, `f`), which would be stored as a bare link, their content lost; pipes that git would wait on for ever when it
+ * reads its rules (`p`); and what may not be read (`u`). The first two are covered by empty mounts in a second run: devices, which
+ * git passes over once its index has forgotten them.
+ */
+export const snapshotScript = `set -e
+mkdir -p /tmp/objects; rm -f "$GIT_INDEX_FILE.lock"
+if [ -z "$MASKED" ]; then
+  find . \\( -path ./.git -o -name node_modules \\) -prune \\
+    -o -type d \\( ! -readable -o ! -executable \\) -prune -printf 'u %P\\0' \\
+    -o -name .git \\( -type d -o -type f \\) -prune -printf '%y %P\\0' \\
+    -o -type p \\( -name .gitignore -o -name .gitattributes \\) -printf 'p %P\\0' \\
+    -o -type f ! -readable -printf 'u %P\\0' > /tmp/odd
+  if [ -s /tmp/odd ]; then cat /tmp/odd; exit ${IN_THE_WAY}; fi
+fi
+[ -e "$GIT_INDEX_FILE" ] || git read-tree "$KNOWN"
+find . -path ./.git -prune -o -type c,p \\( -name .gitignore -o -name .gitattributes \\) -printf '%P\\0' |
+  git update-index --force-remove -z --stdin
+git add -A -- . >&2
+tree=$(git write-tree); echo "$tree"
+if [ "$tree" != "$KNOWN" ]; then printf '%s\\n^%s\\n' "$tree" "$KNOWN" | git pack-objects --revs --stdout --thin -q; fi
+`;
+
+/** Gives the owner back what a command took from itself: git keeps no such modes, and cannot work against them. */
+export const reopenScript = `find . -path ./.git -prune \\
+  -o -type d ! \\( -readable -a -writable -a -executable \\) -exec chmod u+rwx {} \\; -o -type f ! -readable -exec chmod u+r {} +
+`;
+
+/**
+ * Makes the directory equal a tree; ignored files stay. The agent gets a throw-away repository of its own, which borrows our objects;
+ * it is made aside, so that a kill leaves none or a whole one.
+ */
+export const restoreScript = `set -e
+mkdir -p /tmp/objects; rm -f "$GIT_INDEX_FILE" "$GIT_INDEX_FILE.lock"
+${reopenScript}
+find . -path ./.git -prune -o -type p \\( -name .gitignore -o -name .gitattributes \\) -exec rm -f {} +
+git read-tree "$TREE"; git checkout-index -a -f -u -q; git clean -ffdq
+[ "$OWN" = 1 ] || exit 0
+[ -e .git ] && exit 0
+objects=$GIT_ALTERNATE_OBJECT_DIRECTORIES
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
+aside=.holdfast-git; rm -rf $aside; git init -q --template= --initial-branch=work $aside
+export GIT_DIR=$PWD/$aside/.git GIT_WORK_TREE=$PWD
+mkdir -p "$GIT_DIR/info"; printf '%s\\n' "$objects" > "$GIT_DIR/objects/info/alternates"
+git config user.name agent; git config user.email agent@localhost
+git update-ref HEAD "$BASE"; git read-tree HEAD; git update-index -q --refresh || true
+mv "$GIT_DIR" .git; rmdir $aside
+`;
