@@ -13,8 +13,8 @@ export default defineConfig({
           ...common,
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          // Real servers and real kills: one file after the other, after the fast ones, so that nothing competes for the cores.
-          fileParallelism: false,
+          // Real servers and real kills, after the fast ones; two files at once, for most of their time is waiting.
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -61,8 +61,7 @@ export interface Config {
     readonly timeoutMs: number;
   };
   readonly temporal: {
-    /** Null: the embedded server. */
-    readonly address: string | null;
+    /** Of the embedded server. */
     readonly port: number;
     readonly uiPort: number;
     readonly taskQueue: string;
@@ -104,7 +103,6 @@ const Environment = z.object({
   WEBHOOK_RETRIES: integer(5, 0, 20),
   WEBHOOK_BACKOFF_MS: integer(5000, 10),
   WEBHOOK_TIMEOUT_MS: integer(15_000, 100),
-  TEMPORAL_ADDRESS: z.string().min(1).optional(),
   TEMPORAL_PORT: integer(7233, 0, 65_535),
   TEMPORAL_UI_PORT: integer(8233, 0, 65_535),
   TEMPORAL_TASK_QUEUE: z.string().min(1).default('holdfast'),
@@ -184,7 +182,6 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
       timeoutMs: vars.WEBHOOK_TIMEOUT_MS,
     },
     temporal: {
-      address: vars.TEMPORAL_ADDRESS ?? null,
       port: vars.TEMPORAL_PORT,
       uiPort: vars.TEMPORAL_UI_PORT,
       taskQueue: vars.TEMPORAL_TASK_QUEUE,

@@ -5,7 +5,7 @@ import { HoldfastError } from './domain/failure.ts';
 import { runProcess } from './entry-point.ts';
 import { createLogger, type Logger } from './logger.ts';
 import { assertAlone, Supervisor } from './supervisor.ts';
-import { createClient, temporalOptions } from './temporal/connection.ts';
+import { createClient, isServerNamed, temporalOptions } from './temporal/connection.ts';
 import { KeptServer } from './temporal/kept-server.ts';
 import { registerSearchAttributes } from './temporal/search-attributes.ts';
 
@@ -19,7 +19,7 @@ async function main(config: Config): Promise<void> {
   const logger = createLogger({ name: 'holdfast', level: config.logLevel });
   const pidFile = join(config.dataDir, 'run', 'processes.json');
   assertAlone(pidFile);
-  const temporal = config.temporal.address === null ? await embeddedTemporal(config, logger) : null;
+  const temporal = isServerNamed() ? null : await embeddedTemporal(config, logger);
   await register(temporal?.address);
 
   const env = { ...process.env, ...(temporal && { TEMPORAL_ADDRESS: temporal.address }) };

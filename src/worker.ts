@@ -41,7 +41,7 @@ async function runWorker(config: Config): Promise<void> {
   if (sandbox.kind === 'off')
     logger.warn('SANDBOX=off: commands of the agent run WITHOUT ANY ISOLATION on this machine');
   const store = openStore({ directory: config.sessionsDir, masterKey: config.masterKey.reveal() });
-  const options = temporalOptions(config.temporal.address ?? `127.0.0.1:${config.temporal.port}`);
+  const options = temporalOptions(`127.0.0.1:${config.temporal.port}`);
   const hostFile = join(config.dataDir, 'host-id');
   const connection = await connectWorker(options, (error) =>
     logger.warn({ error: String(error) }, 'waiting for Temporal'),

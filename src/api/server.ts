@@ -30,7 +30,7 @@ async function main(config: Config): Promise<void> {
       .filter(Boolean);
   assertMayListen(config.host, apiKeys());
   const store = openStore({ directory: config.sessionsDir, masterKey: config.masterKey.reveal() });
-  const client = createClient(temporalOptions(config.temporal.address ?? `127.0.0.1:${config.temporal.port}`));
+  const client = createClient(temporalOptions(`127.0.0.1:${config.temporal.port}`));
   const { patience, maxHistoryEvents, webhook, limits, model, preflightTimeoutMs, allowedRoots, workingDir } = config;
   const defaults = {
     taskQueue: config.temporal.taskQueue,

@@ -19,11 +19,16 @@ const RETRY_MS = 500;
 export function temporalOptions(fallback?: string): TemporalOptions {
   const isProfileNamed = Boolean(process.env['TEMPORAL_PROFILE'] || process.env['TEMPORAL_CONFIG_FILE']);
   const { connectionOptions, namespace } = loadClientConnectConfig({ disableFile: !isProfileNamed });
-  const address = connectionOptions.address ?? fallback;
+  const address = connectionOptions.address || fallback;
   return {
     connectionOptions: { ...connectionOptions, ...(address && { address }) },
     namespace: namespace ?? 'default',
   };
+}
+
+/** True when the environment, or the profile that it names, says which server to use; else there is the embedded one. */
+export function isServerNamed(): boolean {
+  return Boolean(temporalOptions().connectionOptions.address);
 }
 
 /** A client that connects when it is first used: an API can start while Temporal is down. */

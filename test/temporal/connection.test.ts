@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
-import { connectWorker, createClient, temporalOptions } from '../../src/temporal/connection.ts';
+import { connectWorker, createClient, isServerNamed, temporalOptions } from '../../src/temporal/connection.ts';
 import { freePort, startEmbeddedServer } from '../../src/temporal/embedded-server.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -23,6 +23,7 @@ test('without any setting it is the embedded server, whatever profile lies in th
   writeFileSync(profile, '[profile.default]\naddress = "cloud.example:7233"\nnamespace = "n"\napi_key = "a-key"\n');
   vi.stubEnv('TEMPORAL_CONFIG_FILE', profile);
   expect(temporalOptions('127.0.0.1:7233').connectionOptions.address).toBe('cloud.example:7233');
+  expect(isServerNamed()).toBe(true);
   vi.stubEnv('TEMPORAL_CONFIG_FILE', '');
   vi.stubEnv('XDG_CONFIG_HOME', home); // Where the profile of the `temporal` command is looked for (Go's os.UserConfigDir).
   vi.stubEnv('HOME', home);
@@ -30,6 +31,7 @@ test('without any setting it is the embedded server, whatever profile lies in th
     connectionOptions: { address: '127.0.0.1:7233' },
     namespace: 'default',
   });
+  expect(isServerNamed()).toBe(false);
 });
 
 test('a worker waits for a server that is not up yet, and no proxy comes between a client and this machine', async () => {
