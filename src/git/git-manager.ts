@@ -154,7 +154,7 @@ export class GitManager {
     await rm(aside, { recursive: true, force: true });
     try {
       const git = new SessionGit(this.#sandbox, aside);
-      const base = await this.#import(git, source, wanted, access);
+      const base = await this.#bringIn(git, source, wanted, access);
       await rm(this.#path(sessionId), { recursive: true, force: true });
       await rename(aside, this.#path(sessionId));
       return base;
@@ -163,7 +163,7 @@ export class GitManager {
     }
   }
 
-  async #import(git: SessionGit, source: Source, wanted: Base | null, access: Omit<Remote, 'url'>): Promise<Base> {
+  async #bringIn(git: SessionGit, source: Source, wanted: Base | null, access: Omit<Remote, 'url'>): Promise<Base> {
     if (source.kind === 'directory') {
       const base = await importDirectory(git, source.path);
       if (wanted === null || base.tree === wanted.tree) return base;
