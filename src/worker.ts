@@ -27,6 +27,7 @@ import { handBackDeadAttempts } from './temporal/dead-attempts.ts';
 import { isDeadWorker, workerIdentity } from './temporal/process-identity.ts';
 import { registerSearchAttributes } from './temporal/search-attributes.ts';
 import { installRuntime } from './temporal/runtime.ts';
+import { WorkerWatch } from './temporal/worker-watch.ts';
 import { loadWorkflowBundle } from './temporal/workflow-bundle.ts';
 
 await runProcess(() => runWorker(loadConfig(process.env)));
@@ -43,6 +44,7 @@ async function runWorker(config: Config): Promise<void> {
   const store = openStore({ directory: config.sessionsDir, masterKey: config.masterKey.reveal() });
   const options = temporalOptions(`127.0.0.1:${config.temporal.port}`);
   const hostFile = join(config.dataDir, 'host-id');
+  const identity = workerIdentity(hostFile);
   const connection = await connectWorker(options, (error) =>
     logger.warn({ error: String(error) }, 'waiting for Temporal'),
   );
@@ -50,7 +52,7 @@ async function runWorker(config: Config): Promise<void> {
     connection,
     namespace: options.namespace,
     taskQueue: config.temporal.taskQueue,
-    identity: workerIdentity(hostFile),
+    identity,
     workflowBundle: await loadWorkflowBundle(join(config.dataDir, 'cache')),
     activities: createActivities(compose(config, store, sandbox)),
     // A dead worker's sticky queue is waited for this long before somebody else replays; the default is 10 s.
@@ -62,19 +64,32 @@ async function runWorker(config: Config): Promise<void> {
   });
   const client = createClient(options);
   await registerSearchAttributes(client);
-  const held = [
-    ...(await store.sessions.live()).map(workflowIdOf),
-    ...(await store.deliveries.pending()).map((id) => `webhook/${id}`),
-  ];
-  const count = await handBackDeadAttempts(client, held, (identity) => isDeadWorker(identity, hostFile));
-  if (count > 0) logger.info({ count }, 'handed back the attempts of a dead worker');
+  const handBack = async (isDead: (worker: string) => boolean): Promise<void> => {
+    const count = await handBackDeadAttempts(client, await heldWorkflows(store), isDead);
+    if (count > 0) logger.info({ count }, 'handed back the attempts of a dead worker');
+  };
+  await handBack((worker) => isDeadWorker(worker, hostFile));
+  const watch = new WorkerWatch({
+    identity,
+    pulses: store.pulses,
+    handBack: (dead) => handBack((worker) => worker === dead),
+    onError: (error) => logger.warn({ error: String(error) }, 'the watch over other workers failed'),
+  });
+  watch.start();
   reportReady(() => worker.shutdown());
   logger.info({ taskQueue: config.temporal.taskQueue }, 'worker ready');
   await worker.run();
+  await watch.stop().catch(() => undefined); // The others will notice.
   await client.connection.close();
   await connection.close();
   sandbox.dispose();
   store.close();
+}
+
+/** The workflows whose activities a worker may be at. */
+async function heldWorkflows(store: Store): Promise<string[]> {
+  const deliveries = await store.deliveries.pending();
+  return [...(await store.sessions.live()).map(workflowIdOf), ...deliveries.map((id) => `webhook/${id}`)];
 }
 
 function compose(config: Config, store: Store, sandbox: Sandbox): ActivityDependencies {

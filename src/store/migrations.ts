@@ -41,4 +41,5 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (session_id, name)
   );
   `,
+  `CREATE TABLE pulses (worker TEXT PRIMARY KEY, beats BIGINT NOT NULL);`,
 ];

@@ -5,6 +5,7 @@ import { SqliteDatabase } from './database.ts';
 import { DeliveryRecords } from './deliveries.ts';
 import { EventRecords } from './events.ts';
 import { Journal } from './journal.ts';
+import { PulseRecords } from './pulses.ts';
 import { loadMasterKey, SealedSecrets } from './secrets.ts';
 import { SessionRecords } from './sessions.ts';
 
@@ -15,6 +16,7 @@ export interface Store {
   readonly events: EventRecords;
   readonly deliveries: DeliveryRecords;
   readonly artifacts: ArtifactRecords;
+  readonly pulses: PulseRecords;
   readonly secrets: SealedSecrets;
   readonly blobs: Blobs;
   close(): void;
@@ -34,6 +36,7 @@ export function openStore(options: { readonly directory: string; readonly master
     events: new EventRecords(db),
     deliveries: new DeliveryRecords(db),
     artifacts: new ArtifactRecords(db, blobs),
+    pulses: new PulseRecords(db),
     secrets: new SealedSecrets(db, master),
     blobs,
     close: () => db.close(),

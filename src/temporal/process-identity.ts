@@ -1,19 +1,26 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 const PREFIX = 'holdfast';
 
-/** A name for this process that no other process ever has: its host's id, its pid, and when it started. Workers are known by it to Temporal. */
+/**
+ * A name for this process that no other process ever has: its host's id, the boot and the container it runs in, its pid, and when it
+ * started. Workers are known by it to Temporal.
+ */
 export function workerIdentity(hostFile: string): string {
-  return [PREFIX, hostId(hostFile), process.pid, processStart(process.pid)].join(':');
+  return [PREFIX, hostId(hostFile), bootId(), pidNamespace(), process.pid, processStart(process.pid)].join(':');
 }
 
-/** True when the identity is of a worker of this host (this data directory) whose process is gone. */
+/**
+ * True when the identity is of a worker of this host (this data directory) whose process is certainly gone. Of one in another
+ * container nothing can be said: its pids are not ours.
+ */
 export function isDeadWorker(identity: string, hostFile: string): boolean {
-  const [prefix, host, pid, start] = identity.split(':');
+  const [prefix, host, boot, namespace, pid, start] = identity.split(':');
   if (prefix !== PREFIX || host !== hostId(hostFile)) return false;
-  return processStart(Number(pid)) !== start;
+  if (boot !== bootId()) return true;
+  return namespace === pidNamespace() && processStart(Number(pid)) !== start;
 }
 
 /** When a process started, in clock ticks since the boot (proc_pid_stat(5), field 22), or `gone`. Elsewhere than on Linux: `alive` or `gone`. */
@@ -25,6 +32,24 @@ export function processStart(pid: number): string {
     return fields[0] === 'Z' ? 'gone' : (fields[19] ?? 'gone');
   } catch {
     return 'gone';
+  }
+}
+
+/** Tells one boot of the machine from another; empty where there is none to be read. */
+function bootId(): string {
+  return readQuietly(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim());
+}
+
+/** The kernel's name for the space in which our pids are counted: each container has its own. */
+function pidNamespace(): string {
+  return readQuietly(() => readlinkSync('/proc/self/ns/pid').replaceAll(/\D/g, ''));
+}
+
+function readQuietly(read: () => string): string {
+  try {
+    return read();
+  } catch {
+    return ''; // No Linux.
   }
 }
 

@@ -13,10 +13,10 @@ test('a worker is dead when its process is gone, or when another process has its
 
   const child = spawn('sleep', ['60'], { stdio: 'ignore' });
   const pid = child.pid ?? 0;
-  const [prefix, host] = own.split(':');
-  const identity = `${prefix}:${host}:${pid}:${processStart(pid)}`;
+  const place = own.split(':').slice(0, 4);
+  const identity = [...place, pid, processStart(pid)].join(':');
   expect(isDeadWorker(identity, hostFile)).toBe(false);
-  expect(isDeadWorker(`${prefix}:${host}:${pid}:1`, hostFile)).toBe(true);
+  expect(isDeadWorker([...place, pid, 1].join(':'), hostFile)).toBe(true);
   const exited = once(child, 'exit');
   child.kill('SIGKILL');
   await exited;
@@ -28,4 +28,11 @@ test('nothing is said about workers of other hosts and of other programs', () =>
   const other = workerIdentity(join(temporaryDirectory(), 'host-id')).replace(`:${process.pid}:`, ':1:');
   expect(isDeadWorker(other, own)).toBe(false);
   expect(isDeadWorker('1234@somewhere', own)).toBe(false);
+});
+
+test('a worker of an earlier boot is dead, and nothing is said about one in another container', () => {
+  const hostFile = join(temporaryDirectory(), 'host-id');
+  const [prefix, host, boot, namespace] = workerIdentity(hostFile).split(':');
+  expect(isDeadWorker([prefix, host, 'earlier', namespace, process.pid, '1'].join(':'), hostFile)).toBe(true);
+  expect(isDeadWorker([prefix, host, boot, '1', process.pid, '1'].join(':'), hostFile)).toBe(false);
 });
