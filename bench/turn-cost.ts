@@ -75,7 +75,13 @@ async function runHoldfast(sandbox: Sandbox, directory: string, modelUrl: string
     model: { provider: 'anthropic', id: scenario, baseUrl: modelUrl, thinkingLevel: 'off' },
     limits: { maxSteps: 1000, maxIterations: 0 },
   });
-  const runner = new ExecutionRunner({ store, git, sandbox, streamIdleMs: 60_000 });
+  const runner = new ExecutionRunner({
+    store,
+    git,
+    sandbox,
+    streamIdleMs: 60_000,
+    owner: { name: 'bench', isGone: () => false },
+  });
   const chunk = {
     snapshot,
     maxTurns: 1000,

@@ -15,6 +15,7 @@ import { Verifier } from './activities/verifier.ts';
 import { WebhookClient } from './activities/webhook-client.ts';
 import { loadConfig, type Config } from './config.ts';
 import { workflowIdOf } from './domain/session.ts';
+import type { Owner } from './git/attempt-trees.ts';
 import { GitManager } from './git/git-manager.ts';
 import { runProcess } from './entry-point.ts';
 import { createLogger } from './logger.ts';
@@ -45,6 +46,7 @@ async function runWorker(config: Config): Promise<void> {
   const options = temporalOptions(`127.0.0.1:${config.temporal.port}`);
   const hostFile = join(config.dataDir, 'host-id');
   const identity = workerIdentity(hostFile);
+  const isGone = (worker: string): boolean => isDeadWorker(worker, hostFile);
   const connection = await connectWorker(options, (error) =>
     logger.warn({ error: String(error) }, 'waiting for Temporal'),
   );
@@ -54,7 +56,7 @@ async function runWorker(config: Config): Promise<void> {
     taskQueue: config.temporal.taskQueue,
     identity,
     workflowBundle: await loadWorkflowBundle(join(config.dataDir, 'cache')),
-    activities: createActivities(compose(config, store, sandbox)),
+    activities: createActivities(compose({ config, store, sandbox, owner: { name: identity, isGone } })),
     // A dead worker's sticky queue is waited for this long before somebody else replays; the default is 10 s.
     stickyQueueScheduleToStartTimeout: '1s',
     maxHeartbeatThrottleInterval: '1s',
@@ -68,7 +70,7 @@ async function runWorker(config: Config): Promise<void> {
     const count = await handBackDeadAttempts(client, await heldWorkflows(store), isDead);
     if (count > 0) logger.info({ count }, 'handed back the attempts of a dead worker');
   };
-  await handBack((worker) => isDeadWorker(worker, hostFile));
+  await handBack(isGone);
   const watch = new WorkerWatch({
     identity,
     pulses: store.pulses,
@@ -92,7 +94,14 @@ async function heldWorkflows(store: Store): Promise<string[]> {
   return [...(await store.sessions.live()).map(workflowIdOf), ...deliveries.map((id) => `webhook/${id}`)];
 }
 
-function compose(config: Config, store: Store, sandbox: Sandbox): ActivityDependencies {
+interface Parts {
+  readonly config: Config;
+  readonly store: Store;
+  readonly sandbox: Sandbox;
+  readonly owner: Owner;
+}
+
+function compose({ config, store, sandbox, owner }: Parts): ActivityDependencies {
   const git = new GitManager({ sandbox, directory: config.workingDir });
   const credentials = new Credentials(store, { spec: config.model, key: () => config.modelKey.reveal() });
   const sources = new SourceImporter({ store, git, credentials });
@@ -106,7 +115,7 @@ function compose(config: Config, store: Store, sandbox: Sandbox): ActivityDepend
     credentials,
     sources,
     snapshots,
-    runner: new ExecutionRunner({ store, git, sandbox, streamIdleMs: config.streamIdleMs }),
+    runner: new ExecutionRunner({ store, git, sandbox, streamIdleMs: config.streamIdleMs, owner }),
     verifier: new Verifier({ store, git, sandbox, timeoutMs: config.checkTimeoutMs }),
     commits,
     reports: new ReportWriter({ store, git, commits }),

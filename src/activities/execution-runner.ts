@@ -8,9 +8,10 @@ import { HoldfastError } from '../domain/failure.ts';
 import type { Limits } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import { noUsage } from '../domain/usage.ts';
+import type { Owner } from '../git/attempt-trees.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { WorkTree } from '../git/work-tree.ts';
-import { createModel } from '../model/provider.ts';
+import { createModel, type ModelAccess } from '../model/provider.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Checkpoint, Resumption } from '../store/journal.ts';
 import type { Store } from '../store/store.ts';
@@ -40,6 +41,7 @@ export class ExecutionRunner {
   readonly #git: GitManager;
   readonly #sandbox: Sandbox;
   readonly #streamIdleMs: number;
+  readonly #owner: Owner;
   /** The attempts of this process, by session: two at once would share a work tree. */
   readonly #running = new Map<string, { readonly overtaken: AbortController; readonly ended: Promise<unknown> }>();
 
@@ -48,11 +50,14 @@ export class ExecutionRunner {
     readonly git: GitManager;
     readonly sandbox: Sandbox;
     readonly streamIdleMs: number;
+    /** This process: nobody else may touch the work trees of its attempts. */
+    readonly owner: Owner;
   }) {
     this.#store = deps.store;
     this.#git = deps.git;
     this.#sandbox = deps.sandbox;
     this.#streamIdleMs = deps.streamIdleMs;
+    this.#owner = deps.owner;
   }
 
   /**
@@ -94,17 +99,28 @@ export class ExecutionRunner {
     return standing.kind === 'submitted' ? standing.summary : null;
   }
 
-  async #run(
-    input: ChunkInput,
-    access: ReturnType<typeof createModel>,
+  async #run(input: ChunkInput, access: ModelAccess, resumption: Resumption, signal: AbortSignal): Promise<ChunkEnd> {
+    const { sessionId } = input.snapshot;
+    const git = this.#git.open(sessionId);
+    const workTree = await git.takeWorkspace(resumption.epoch, this.#owner);
+    try {
+      return await this.#runIn(workTree, input, access, resumption, signal);
+    } finally {
+      // All its commands have ended. Unsaid, the next attempt has to find that out, or to begin with an empty directory.
+      await git.releaseWorkspace(workTree).catch(() => undefined);
+    }
+  }
+
+  async #runIn(
+    workTree: WorkTree,
+    { snapshot, maxTurns, maxChunkMs, feedback, limits }: ChunkInput,
+    access: ModelAccess,
     resumption: Resumption,
     signal: AbortSignal,
   ): Promise<ChunkEnd> {
-    const { snapshot, maxTurns, maxChunkMs, feedback, limits } = input;
     const { sessionId } = snapshot;
     const { journal, sessions } = this.#store;
     const { epoch, checkpoint } = resumption;
-    const workTree = this.#git.open(sessionId).workspace();
     const marker = new WorkTreeMarker(workTree.stateDirectory);
     const tree = checkpoint?.tree ?? snapshot.base.tree;
     if (!marker.says(tree)) {

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import { AttemptTrees, type Owner } from './attempt-trees.ts';
 import { createBareRepository } from './bare-repository.ts';
 import { hashBlobs } from './hash-blobs.ts';
 import { patchBetween } from './patch.ts';
@@ -28,11 +29,13 @@ export class SessionGit {
   readonly gitDir: string;
   readonly #sandbox: Sandbox;
   readonly #directory: string;
+  readonly #attempts: AttemptTrees;
 
   constructor(sandbox: Sandbox, directory: string) {
     this.#sandbox = sandbox;
     this.#directory = directory;
     this.gitDir = join(directory, 'git');
+    this.#attempts = new AttemptTrees(join(directory, 'attempts'), sandbox);
   }
 
   /** Makes the git directory; `borrowed` is a repository whose objects it uses. */
@@ -66,10 +69,26 @@ export class SessionGit {
     await plumb(this.gitDir, ['update-ref', BASE_REF, commit]);
   }
 
-  /** The work tree of the agent, or another one by name; only the agent's has a repository of its own in it. */
-  workspace(name = 'tree'): WorkTree {
-    const base = name === 'tree' ? this.#pinned() : null;
-    const directory = join(this.#directory, name);
+  /** The work tree of the newest attempt, or another one by name; only the agent's has a repository of its own in it. */
+  workspace(name?: string): WorkTree {
+    return name === undefined ? this.#agentTree(this.#attempts.newest()) : this.#workTree(join(this.#directory, name));
+  }
+
+  /** The work tree of a new attempt: with what the last one left, if certainly nobody is in it any more, or empty. */
+  async takeWorkspace(epoch: number, owner: Owner): Promise<WorkTree> {
+    return this.#agentTree(await this.#attempts.take(epoch, owner));
+  }
+
+  /** Says that an attempt is over: whoever comes next may have its work tree. */
+  releaseWorkspace(workTree: WorkTree): Promise<void> {
+    return AttemptTrees.release(dirname(workTree.spec.workspace));
+  }
+
+  #agentTree(directory: string): WorkTree {
+    return this.#workTree(join(directory, 'tree'), this.#pinned());
+  }
+
+  #workTree(directory: string, base: string | null = null): WorkTree {
     return new WorkTree({ sandbox: this.#sandbox, gitDir: this.gitDir, borrowed: this.#borrowed(), directory, base });
   }
 

@@ -26,6 +26,7 @@ import {
 import { BwrapProcess, descriptors } from './bwrap-process.ts';
 import { detectCgroups, type CgroupFactory } from './cgroup.ts';
 import { defaultLimits, rlimitArguments } from './limits.ts';
+import { isMountedSomewhere } from './mounts.ts';
 import { inheritableDescriptors } from './process-tree.ts';
 import {
   WORKSPACE_MOUNT,
@@ -134,6 +135,10 @@ export class BwrapSandbox implements Sandbox {
       if (entry.isDirectory()) await this.adopt(path);
       else await lchown(path, uid, gid);
     }
+  }
+
+  isInUse(directory: string): boolean {
+    return isMountedSomewhere(directory);
   }
 
   spawn(argv: readonly string[], spec: SandboxSpec, options: SpawnOptions = {}): SandboxProcess {

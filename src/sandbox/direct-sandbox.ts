@@ -27,6 +27,10 @@ export class DirectSandbox implements Sandbox {
     // Commands run as the server's own user.
   }
 
+  isInUse(): boolean {
+    return false; // Nobody could tell.
+  }
+
   dispose(): void {
     // Nothing is kept.
   }

@@ -89,6 +89,8 @@ export interface Sandbox {
   workspacePath(spec: SandboxSpec): string;
   /** Makes a host directory usable as a workspace (owner, mode): call it once after creating the directory. */
   adopt(directory: string): Promise<void>;
+  /** True while a command, of whatever server of this machine, may have the directory as its workspace. */
+  isInUse(directory: string): boolean;
   spawn(argv: readonly string[], spec: SandboxSpec, options?: SpawnOptions): SandboxProcess;
   /** Removes what the sandbox itself keeps on the host. */
   dispose(): void;

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { ModelProvider } from '../../src/domain/model-spec.ts';
 import type { GitManager } from '../../src/git/git-manager.ts';
 import type { Scenario, Turn } from '../support/scripted-model/scenario.ts';
 import { until } from '../support/holdfast.ts';
-import { runnerSetting, SESSION } from './runner-setting.ts';
+import { openRunner, runnerSetting, SESSION } from './runner-setting.ts';
 
 const bash = (command: string): Turn => ({ tools: [{ name: 'bash', args: { command } }] });
 const submit: Turn = { tools: [{ name: 'submit_result', args: { summary: 'All done.' } }] };
@@ -182,6 +182,21 @@ test('an attempt that is overtaken while its command runs changes nothing that t
   expect(end).toMatchObject({ outcome: 'submitted', turns: 2 });
   expect(await file(end.tree, 'log')).toBe('1a\n1b\n');
   expect((await store.journal.latest(SESSION))?.tree).toBe(end.tree);
+});
+
+test('two workers that both believe they own a session never share files: the older one goes on for itself and cannot record it', async () => {
+  const { chunk, file, root, git, snapshot } = await runnerSetting({
+    turns: [bash('echo 1a >> log; touch running; sleep 1.5; echo 1b >> log'), submit],
+  });
+  const hung = chunk().catch((error: unknown) => error);
+  await until(() => existsSync(inWorkTree(git, 'running')));
+  const other = openRunner(root, { name: 'another worker', isGone: () => false });
+  onTestFinished(other.close);
+  const job = { snapshot, maxTurns: 9, maxChunkMs: 60_000, limits: snapshot.limits, feedback: null, modelKey: 'key' };
+  const end = await other.runner.runChunk(job, new AbortController().signal);
+  expect(await hung).toMatchObject({ code: 'STALE_ATTEMPT' });
+  expect(end).toMatchObject({ outcome: 'submitted', turns: 2 });
+  expect(await file(end.tree, 'log')).toBe('1a\n1b\n');
 });
 
 test('neither the environment of the server nor its files reach the agent', async () => {

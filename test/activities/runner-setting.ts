@@ -5,6 +5,8 @@ import type { Limits } from '../../src/domain/session.ts';
 import type { ModelProvider } from '../../src/domain/model-spec.ts';
 import type { Snapshot } from '../../src/domain/snapshot.ts';
 import { GitManager } from '../../src/git/git-manager.ts';
+import type { Owner } from '../../src/git/attempt-trees.ts';
+import { isDeadWorker, workerIdentity } from '../../src/temporal/process-identity.ts';
 import { createSandbox } from '../../src/sandbox/create-sandbox.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { openDirectory } from '../support/open-directory.ts';
@@ -32,14 +34,21 @@ export interface RunnerSetting {
 
 const limits: Limits = { maxSteps: 100, maxIterations: 3 };
 
+/** This process as a worker whose data lies below a directory. */
+export function ownerOf(root: string): Owner {
+  const hostFile = join(root, 'host-id');
+  return { name: workerIdentity(hostFile), isGone: (name) => isDeadWorker(name, hostFile) };
+}
+
 /** Opens store, git and sandbox below a directory, for a session that may be there already. */
 export function openRunner(
   root: string,
+  owner: Owner = ownerOf(root),
 ): Pick<RunnerSetting, 'store' | 'git' | 'runner'> & { readonly close: () => void } {
   const sandbox = createSandbox({ mode: 'bwrap' });
   const store = openStore({ directory: join(root, 'store') });
   const git = new GitManager({ sandbox, directory: join(root, 'work') });
-  const runner = new ExecutionRunner({ store, git, sandbox, streamIdleMs: 1000 });
+  const runner = new ExecutionRunner({ store, git, sandbox, streamIdleMs: 1000, owner });
   const close = (): void => {
     store.close();
     sandbox.dispose();
