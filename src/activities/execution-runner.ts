@@ -13,8 +13,10 @@ import type { GitManager } from '../git/git-manager.ts';
 import type { WorkTree } from '../git/work-tree.ts';
 import { createModel, type ModelAccess } from '../model/provider.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
-import type { Checkpoint, Resumption } from '../store/journal.ts';
+import type { Checkpoint, FileState, Resumption } from '../store/journal.ts';
 import type { Store } from '../store/store.ts';
+import { FileRecorder } from './file-recorder.ts';
+import { LostFiles, noteOfLost } from './lost-files.ts';
 import { WorkTreeMarker } from './work-tree-marker.ts';
 
 /** A chunk of turns to be run. */
@@ -122,12 +124,16 @@ export class ExecutionRunner {
     const { journal, sessions } = this.#store;
     const { epoch, checkpoint } = resumption;
     const marker = new WorkTreeMarker(workTree.stateDirectory);
-    const tree = checkpoint?.tree ?? snapshot.base.tree;
-    if (!marker.says(tree)) {
+    const lost = new LostFiles(workTree.stateDirectory);
+    const { tree, kept, ignored } = checkpoint ?? { tree: snapshot.base.tree, kept: null, ignored: [] };
+    const files: FileState = { tree, kept, ignored };
+    if (!marker.says(files)) {
       marker.clear();
-      await workTree.restore(tree);
-      marker.set(tree);
+      await workTree.restore(files.tree, files.kept);
+      if (!lost.isKnown()) lost.set(await this.#absent(sessionId, files));
+      marker.set(files);
     }
+    const recorder = new FileRecorder({ store: this.#store, git: this.#git.open(sessionId), workTree, snapshot });
     const end = performance.now() + maxChunkMs;
     return runChunk({
       snapshot,
@@ -146,15 +152,17 @@ export class ExecutionRunner {
         epoch,
         recorded: resumption.entries.length,
         usage: checkpoint?.usage ?? noUsage,
-        tree,
-        takeTree: (known) => this.#takeTree(workTree, known),
+        files,
+        takeFiles: (known) => recorder.take(known),
         beforeEffect: () => marker.clear(),
         onCheckpoint: async (committed) => {
-          marker.set(committed.tree);
+          marker.set(committed);
+          lost.set([]);
           await this.#noteTurn(sessionId, committed);
         },
         signal,
       },
+      note: noteOfLost(lost.list()),
       instructions: { task: taskPromptFor(snapshot), feedback },
       limits,
       isOver: async (turns) => turns >= maxTurns || performance.now() >= end || (await sessions.isHeld(sessionId)),
@@ -162,13 +170,10 @@ export class ExecutionRunner {
     });
   }
 
-  /** The pack is durable before the checkpoint that needs it is committed. */
-  async #takeTree(workTree: WorkTree, known: string): Promise<Pick<Checkpoint, 'tree' | 'pack'>> {
-    let pack: string | null = null;
-    const tree = await workTree.snapshot(known, async (bytes) => {
-      pack = await this.#store.blobs.put(bytes);
-    });
-    return { tree, pack };
+  /** Ignored files of a checkpoint that a new directory has not. */
+  async #absent(sessionId: string, { kept, ignored }: FileState): Promise<string[]> {
+    const restored = kept === null ? [] : await this.#git.open(sessionId).listFiles(kept);
+    return ignored.filter((path) => !restored.includes(path));
   }
 
   async #noteTurn(sessionId: string, { turn, usage, at }: Checkpoint): Promise<void> {

@@ -136,6 +136,7 @@ export class Preflight {
       files: await repository.hashFiles(base.tree, files),
       scripts: await repository.hashFiles(base.tree, scripts),
       tools,
+      keepIgnored: task.keepIgnored,
       model: task.model,
       systemPrompt: digestOf(systemPromptFor({ tools, acceptance })),
       limits: task.limits,

@@ -1,5 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { FileState } from '../store/journal.ts';
 
 /**
  * Says, beside a work tree, that its files are exactly a certain tree: then it need not be rebuilt. It is taken away before anything
@@ -12,16 +13,16 @@ export class WorkTreeMarker {
     this.#file = join(stateDirectory, 'at');
   }
 
-  says(tree: string): boolean {
+  says(files: FileState): boolean {
     try {
-      return readFileSync(this.#file, 'utf8') === contentFor(tree);
+      return readFileSync(this.#file, 'utf8') === contentFor(files);
     } catch {
       return false;
     }
   }
 
-  set(tree: string): void {
-    writeFileSync(this.#file, contentFor(tree));
+  set(files: FileState): void {
+    writeFileSync(this.#file, contentFor(files));
   }
 
   clear(): void {
@@ -29,8 +30,8 @@ export class WorkTreeMarker {
   }
 }
 
-function contentFor(tree: string): string {
-  return `${tree} ${bootId()}`;
+function contentFor({ tree, kept }: FileState): string {
+  return `${tree} ${kept ?? 'none'} ${bootId()}`;
 }
 
 function bootId(): string {

@@ -14,6 +14,9 @@ import { StopSignal } from './stop-signal.ts';
 import { systemPromptFor } from './system-prompt.ts';
 import { nudgesIn, recordedReply, restoreTranscript, standingOf, wasTold, type Standing } from './transcript.ts';
 
+/** How entries that tell the agent about its surroundings are marked in the transcript. */
+const NOTE_TYPE = 'holdfast.note';
+
 /** A chunk to be run. */
 export interface ChunkJob {
   readonly snapshot: Snapshot;
@@ -24,6 +27,8 @@ export interface ChunkJob {
   readonly resumption: Resumption;
   readonly recording: Recording;
   readonly instructions: Instructions;
+  /** Something of ours that the agent must know before its next request; null for nothing. */
+  readonly note: string | null;
   readonly limits: Limits;
   /** Asked at each turn border, with the turns taken in this chunk: whether the chunk is to end there. */
   readonly isOver: (turns: number) => Promise<boolean>;
@@ -77,6 +82,7 @@ export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
     session.agent.subscribe((event) => {
       if (event.type === 'message_end' && event.message.role === 'assistant') noInteraction.inspect(event.message);
     });
+    if (job.note !== null) tell(session, job.note, reply !== null);
     persistence.attach(session);
     if (reply !== null) replayFirst(session, reply);
     endAtBorders(session, job, stop, persistence);
@@ -93,6 +99,20 @@ export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
     await persistence.settle().catch(() => undefined); // A checkpoint in flight is finished; its failure has been told already.
     session.dispose();
   }
+}
+
+/** A reply that is replayed was given without the note: it then comes after that turn. An agent that has ended is told nothing. */
+function tell({ agent, sessionManager }: AgentSession, note: string, afterTurn: boolean): void {
+  const append = (): void => void sessionManager.appendCustomMessageEntry(NOTE_TYPE, note, false);
+  if (!afterTurn) return append();
+  const finish = agent.finishTurn;
+  let told = false;
+  agent.finishTurn = async (turn, signal) => {
+    const decision = await finish?.(turn, signal);
+    if (!told && !endsRun(turn.toolResults)) append();
+    told = true;
+    return decision ?? undefined;
+  };
 }
 
 function hasEnded({ kind }: Standing): boolean {

@@ -2,7 +2,7 @@ import type { AssistantMessage, ToolResultMessage } from '@earendil-works/pi-ai'
 import type { AgentSession } from '@earendil-works/pi-coding-agent';
 import { isToolName, toolClasses } from '../domain/tools.ts';
 import { addUsage, type Usage } from '../domain/usage.ts';
-import type { Checkpoint, Entry, Journal } from '../store/journal.ts';
+import type { Checkpoint, Entry, FileState, Journal } from '../store/journal.ts';
 import { entriesOf, isGood } from './transcript.ts';
 
 /** Where and how a session is recorded. */
@@ -14,10 +14,10 @@ export interface Recording {
   /** How many entries are recorded and stay. */
   readonly recorded: number;
   readonly usage: Usage;
-  /** The tree of the last checkpoint. */
-  readonly tree: string;
-  /** Takes the tree of the work tree, and stores what it has that `known`, the last one, had not. */
-  readonly takeTree: (known: string) => Promise<Pick<Checkpoint, 'tree' | 'pack'>>;
+  /** The files of the last checkpoint. */
+  readonly files: FileState;
+  /** Takes the files as they are, and stores what they have that `known`, the last ones, had not. */
+  readonly takeFiles: (known: FileState) => Promise<FileState & Pick<Checkpoint, 'pack' | 'full'>>;
   /** Called before a tool that can change files starts. */
   readonly beforeEffect: () => void;
   /** Called after each committed checkpoint. */
@@ -37,7 +37,7 @@ export class PersistenceExtension {
   readonly #recording: Recording;
   #recorded: number;
   #usage: Usage;
-  #tree: string;
+  #files: FileState;
   #turnStarted = performance.now();
   #pending: Promise<void> = Promise.resolve();
   #failure: unknown = null;
@@ -46,7 +46,7 @@ export class PersistenceExtension {
     this.#recording = recording;
     this.#recorded = recording.recorded;
     this.#usage = recording.usage;
-    this.#tree = recording.tree;
+    this.#files = recording.files;
   }
 
   /** Usage up to the last finished turn. */
@@ -56,7 +56,7 @@ export class PersistenceExtension {
 
   /** The tree of the last checkpoint; settle first. */
   get tree(): string {
-    return this.#tree;
+    return this.#files.tree;
   }
 
   /** Why recording has failed, or null. */
@@ -117,11 +117,11 @@ export class PersistenceExtension {
   }
 
   async #commit(position: Pick<Checkpoint, 'turn' | 'seq' | 'usage'>, changed: boolean): Promise<void> {
-    const { journal, sessionId, epoch, takeTree, onCheckpoint } = this.#recording;
-    const taken = changed ? await takeTree(this.#tree) : { tree: this.#tree, pack: null };
-    const checkpoint = { ...position, ...taken, at: Date.now() };
+    const { journal, sessionId, epoch, takeFiles, onCheckpoint } = this.#recording;
+    const taken = changed ? await takeFiles(this.#files) : { ...this.#files, pack: null, full: false };
+    const checkpoint = { ...taken, ...position, at: Date.now() };
     await journal.commit(sessionId, epoch, checkpoint);
-    this.#tree = taken.tree;
+    this.#files = taken;
     await onCheckpoint(checkpoint);
   }
 

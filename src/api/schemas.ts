@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { Contract, Question } from '../domain/contract.ts';
 import { failureCodes } from '../domain/failure.ts';
 import { thinkingLevels, modelProviders } from '../domain/model-spec.ts';
+import { pathFault } from '../domain/relative-path.ts';
 import { phases, stages } from '../domain/session.ts';
 
 const short = z.string().trim().min(1).max(255);
@@ -12,6 +13,10 @@ const requestId = z
   .max(200)
   .optional()
   .openapi({ description: 'A repeated one changes nothing and answers the present view.' });
+const glob = short.superRefine((path, context) => {
+  const fault = pathFault(path);
+  if (fault !== null) context.addIssue({ code: 'custom', message: fault });
+});
 const values = z.record(z.string(), z.string().max(16_384));
 
 const Limits = z
@@ -88,6 +93,11 @@ export const CreateSession = z
       .enum(['full', 'skip'], { error: 'must be full or skip; incremental is not available in this version' })
       .default('full'),
     acceptance: z.array(z.string().trim().min(1).max(2000)).max(20).default([]),
+    keepIgnored: z
+      .array(glob)
+      .max(20)
+      .default([])
+      .openapi({ description: 'Globs of files that git ignores and every checkpoint is to keep all the same.' }),
     webhook: z
       .strictObject({
         url: z.string().min(1).max(2000),

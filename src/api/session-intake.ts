@@ -219,6 +219,7 @@ function taskOf(
     limits: limits as Task['limits'],
     testStrategy: body.testStrategy,
     acceptance: body.acceptance,
+    keepIgnored: body.keepIgnored,
     webhook: body.webhook === undefined ? null : { url: body.webhook.url, events: body.webhook.events ?? null },
     labels: body.labels,
     preflightTimeoutMs: body.preflightTimeoutMs ?? defaults.preflightTimeoutMs,

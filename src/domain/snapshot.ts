@@ -22,6 +22,8 @@ export const Snapshot = z.strictObject({
   files: z.array(HashedFile),
   scripts: z.array(HashedFile),
   tools: z.array(z.string()),
+  /** Globs of ignored files that belong to every checkpoint. */
+  keepIgnored: z.array(z.string()),
   model: ModelSpec,
   /** SHA-256 of the system prompt. */
   systemPrompt: z.string(),

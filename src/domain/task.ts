@@ -48,6 +48,7 @@ export const Task = z.strictObject({
   limits: TaskLimits,
   testStrategy: z.enum(['full', 'skip']),
   acceptance: z.array(z.string()),
+  keepIgnored: z.array(z.string()).default([]),
   webhook: z.strictObject({ url: z.string(), events: z.array(z.string()).nullable() }).nullable(),
   labels: z.array(z.string()),
   preflightTimeoutMs: z.int(),

@@ -97,6 +97,17 @@ export class SessionGit {
     return ingestPack(this.gitDir, pack);
   }
 
+  /** Everything that trees have and a base has not, as one pack that builds upon nothing else. */
+  packSince(base: string, trees: readonly string[]): Promise<Buffer> {
+    const revisions = [...trees, `^${base}`].map((name) => `${name}\n`).join('');
+    return plumb(this.gitDir, ['pack-objects', '--revs', '--stdout', '-q'], { stdin: revisions });
+  }
+
+  /** Makes one pack of many, so that looking things up stays quick; nothing is dropped. */
+  async consolidate(): Promise<void> {
+    await plumb(this.gitDir, ['repack', '-a', '-d', '-k', '-l', '-q']);
+  }
+
   async has(object: string): Promise<boolean> {
     return plumb(this.gitDir, ['cat-file', '-e', object]).then(
       () => true,

@@ -12,6 +12,16 @@ import { IN_THE_WAY, reopenScript, restoreScript, snapshotScript } from './work-
 const MAX_PACK_BYTES = 512 * 2 ** 20;
 const MAX_MASKS = 500;
 const TIMEOUT_MS = 10 * 60_000;
+/** The first lines of what {@link snapshotScript} answers: tree, kept tree or nothing, ignored paths in base64; the pack follows. */
+const HEADER_LINES = 3;
+
+/** Files of a work tree, as git object ids; see FileState of the journal. */
+export interface Capture {
+  readonly tree: string;
+  readonly kept: string | null;
+  readonly ignored: readonly string[];
+}
+
 /** A disposable directory with the files of a session. Git looks at it only from inside the sandbox, with our git directory read-only. */
 export class WorkTree {
   /** The walls for commands in this work tree. */
@@ -43,23 +53,37 @@ export class WorkTree {
     return this.#state;
   }
 
-  /** Makes the directory, if need be, and its files equal the tree; untracked files go, ignored ones stay. */
-  async restore(tree: string): Promise<void> {
+  /**
+   * Makes the directory, if need be, and its files equal the tree; untracked files go, ignored ones stay.
+   * @param kept a tree of ignored files, which are restored too.
+   */
+  async restore(tree: string, kept: string | null = null): Promise<void> {
     await this.#create();
-    const env = { TREE: tree, OWN: this.#base === null ? '0' : '1', BASE: this.#base ?? '' };
+    const env = { TREE: tree, KEPT: kept ?? '', OWN: this.#base === null ? '0' : '1', BASE: this.#base ?? '' };
     this.#expect(await this.#git(restoreScript, env), 'restore');
   }
 
+  /** The tree of the files as they are now; see {@link capture}. */
+  async snapshot(known: string): Promise<string> {
+    return (await this.capture({ tree: known, kept: null }, [], async () => undefined)).tree;
+  }
+
   /**
-   * The tree of the files as they are now, durable in our git directory when the promise resolves.
-   * @param known a tree that is there already, to be built upon.
+   * The files as they are now, durable in our git directory when the promise resolves.
+   * @param known trees that are there already, to be built upon.
+   * @param include globs of ignored files that are to be kept too.
    * @param keep gets what is new as a (thin) pack, before the promise resolves; see {@link ingestPack}.
    */
-  async snapshot(known: string, keep: (pack: Buffer) => Promise<void> = async () => undefined): Promise<string> {
-    const first = await this.#take(known);
+  async capture(
+    known: Pick<Capture, 'tree' | 'kept'>,
+    include: readonly string[],
+    keep: (pack: Buffer) => Promise<void>,
+  ): Promise<Capture> {
+    const variables = { KNOWN: known.tree, KNOWN_KEPT: known.kept ?? '', INCLUDE: include.join('\n') };
+    const first = await this.#take(variables);
     if (first.reason === 'exit' && first.exitCode === 0) return this.#ingest(first.stdout, known, keep);
     await rm(join(this.#state, 'index'), { force: true }); // A crash may have torn it; it is only a cache.
-    const second = await this.#take(known);
+    const second = await this.#take(variables);
     this.#expect(second, 'snapshot');
     return this.#ingest(second.stdout, known, keep);
   }
@@ -83,11 +107,11 @@ export class WorkTree {
     }
   }
 
-  async #take(known: string): Promise<SandboxRun> {
-    let run = await this.#list(known);
+  async #take(variables: Record<string, string>): Promise<SandboxRun> {
+    let run = await this.#list(variables);
     if (oddities(run).some(({ kind }) => kind === 'u')) {
       await this.#git(reopenScript, {});
-      run = await this.#list(known);
+      run = await this.#list(variables);
     }
     const odd = oddities(run);
     if (odd.length === 0) return run;
@@ -96,23 +120,26 @@ export class WorkTree {
     }
     const root = this.#sandbox.workspacePath(this.spec);
     const masks = odd.map(({ kind, path }) => ({ directory: kind === 'd', path: join(root, path) }));
-    return this.#git(snapshotScript, { KNOWN: known, MASKED: '1' }, { workspaceReadOnly: true, masks });
+    return this.#git(snapshotScript, { ...variables, MASKED: '1' }, { workspaceReadOnly: true, masks });
   }
 
   /** The tree, or a list of what is in git's way. */
-  #list(known: string): Promise<SandboxRun> {
-    return this.#git(snapshotScript, { KNOWN: known, MASKED: '' }, { workspaceReadOnly: true });
+  #list(variables: Record<string, string>): Promise<SandboxRun> {
+    return this.#git(snapshotScript, { ...variables, MASKED: '' }, { workspaceReadOnly: true });
   }
 
-  async #ingest(output: Buffer, known: string, keep: (pack: Buffer) => Promise<void>): Promise<string> {
-    const end = output.indexOf(10);
-    const tree = output.subarray(0, end).toString('latin1');
-    if (!/^[0-9a-f]{40}$/.test(tree)) throw new HoldfastError('GIT_FAILED', 'The sandbox answered no tree.');
-    if (tree === known) return tree;
-    const pack = output.subarray(end + 1);
-    await Promise.all([ingestPack(this.#gitDir, pack), keep(pack)]);
-    await plumb(this.#gitDir, ['rev-list', '--objects', '--quiet', tree, `^${known}`]);
-    return tree;
+  async #ingest(
+    output: Buffer,
+    known: Pick<Capture, 'tree' | 'kept'>,
+    keep: (pack: Buffer) => Promise<void>,
+  ): Promise<Capture> {
+    const { capture, pack } = parseCapture(output);
+    const fresh = [capture.tree, capture.kept].filter((tree) => tree !== null && !Object.values(known).includes(tree));
+    if (fresh.length > 0) {
+      await Promise.all([ingestPack(this.#gitDir, pack), keep(pack)]);
+      await plumb(this.#gitDir, ['rev-list', '--objects', '--quiet', ...(fresh as string[]), `^${known.tree}`]);
+    }
+    return capture;
   }
 
   #git(script: string, variables: Record<string, string>, walls: Partial<SandboxSpec> = {}): Promise<SandboxRun> {
@@ -140,6 +167,25 @@ export class WorkTree {
       `The ${what} of the work tree failed (${run.reason}, ${run.exitCode}): ${said}`,
     );
   }
+}
+
+function parseCapture(output: Buffer): { readonly capture: Capture; readonly pack: Buffer } {
+  const lines: string[] = [];
+  let start = 0;
+  for (let line = 0; line < HEADER_LINES; line += 1) {
+    const end = output.indexOf(10, start);
+    lines.push(output.subarray(start, end).toString('latin1'));
+    start = end + 1;
+  }
+  const [tree = '', kept = '', ignored = ''] = lines;
+  if (!isObjectId(tree) || (kept !== '' && !isObjectId(kept)))
+    throw new HoldfastError('GIT_FAILED', 'The sandbox answered no tree.');
+  const paths = Buffer.from(ignored, 'base64').toString('utf8').split('\0').slice(0, -1);
+  return { capture: { tree, kept: kept === '' ? null : kept, ignored: paths }, pack: output.subarray(start) };
+}
+
+function isObjectId(text: string): boolean {
+  return /^[0-9a-f]{40}$/.test(text);
 }
 
 /** Something in the work tree that git cannot be let at, see {@link snapshotScript}. */

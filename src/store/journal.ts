@@ -5,15 +5,25 @@ import type { Database, Queries, Row } from './database.ts';
 /** A transcript entry: JSON that only `agent/` understands. */
 export type Entry = Readonly<Record<string, unknown>>;
 
+/** The files of a session at some moment. Trees are git object ids. */
+export interface FileState {
+  /** What git tracks or would track. */
+  readonly tree: string;
+  /** The ignored files that the session's include list names; null when there are none. */
+  readonly kept: string | null;
+  /** Ignored paths that were there besides and exist nowhere else; directories end with `/`. Not complete when there are many. */
+  readonly ignored: readonly string[];
+}
+
 /** Files, transcript and usage after one turn: enough to go on elsewhere. */
-export interface Checkpoint {
+export interface Checkpoint extends FileState {
   readonly turn: number;
   /** The transcript's entries 1 to `seq` belong to the checkpoint. */
   readonly seq: number;
-  /** Git object id of the work tree. */
-  readonly tree: string;
-  /** Blob of what the tree has that the one before did not, as a git pack; null when there is nothing new. */
+  /** Blob of a git pack with what the files have that those of the checkpoint before had not; null when there is nothing new. */
   readonly pack: string | null;
+  /** True when the pack holds everything that the base has not: no earlier one is needed. */
+  readonly full: boolean;
   readonly usage: Usage;
   /** Epoch milliseconds. */
   readonly at: number;
@@ -98,10 +108,11 @@ export class Journal {
     return latest(this.#db, sessionId);
   }
 
-  /** The packs that make the newest checkpoint's tree out of the base, in order. */
+  /** The packs that make the newest checkpoint's files out of the base, in order: the last full one and what came after it. */
   async packs(sessionId: string): Promise<string[]> {
-    const sql = 'SELECT pack FROM checkpoints WHERE session_id = ? AND pack IS NOT NULL ORDER BY turn';
-    return (await this.#db.all(sql, sessionId)).map((row) => String(row['pack']));
+    const sql = `SELECT pack FROM checkpoints WHERE session_id = ? AND pack IS NOT NULL AND turn >=
+      (SELECT coalesce(max(turn), 0) FROM checkpoints WHERE session_id = ? AND is_full = 1) ORDER BY turn`;
+    return (await this.#db.all(sql, sessionId, sessionId)).map((row) => String(row['pack']));
   }
 
   /** What the session has used, as of its newest checkpoint. */
@@ -128,11 +139,13 @@ async function insertCheckpoint(
   epoch: number,
   checkpoint: Checkpoint,
 ): Promise<void> {
-  const { turn, seq, tree, pack, usage, at } = checkpoint;
-  const sql = `INSERT INTO checkpoints (session_id, turn, seq, epoch, tree, pack, usage_json, at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_id, turn) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch,
-    tree = excluded.tree, pack = excluded.pack, usage_json = excluded.usage_json, at = excluded.at`;
-  await queries.run(sql, sessionId, turn, seq, epoch, tree, pack, JSON.stringify(usage), at);
+  const { turn, seq, tree, kept, ignored, pack, full, usage, at } = checkpoint;
+  const sql = `INSERT INTO checkpoints (session_id, turn, seq, epoch, tree, kept, ignored_json, pack, is_full, usage_json, at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_id, turn) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch,
+    tree = excluded.tree, kept = excluded.kept, ignored_json = excluded.ignored_json, pack = excluded.pack,
+    is_full = excluded.is_full, usage_json = excluded.usage_json, at = excluded.at`;
+  const files = [tree, kept, JSON.stringify(ignored), pack, full ? 1 : 0] as const;
+  await queries.run(sql, sessionId, turn, seq, epoch, ...files, JSON.stringify(usage), at);
 }
 
 async function latest(queries: Queries, sessionId: string): Promise<Checkpoint | null> {
@@ -143,7 +156,10 @@ async function latest(queries: Queries, sessionId: string): Promise<Checkpoint |
     turn: Number(row['turn']),
     seq: Number(row['seq']),
     tree: String(row['tree']),
+    kept: row['kept'] as string | null,
+    ignored: JSON.parse(String(row['ignored_json'])) as string[],
     pack: row['pack'] as string | null,
+    full: Number(row['is_full']) === 1,
     usage: JSON.parse(String(row['usage_json'])) as Usage,
     at: Number(row['at']),
   };

@@ -42,4 +42,9 @@ export const migrations: readonly string[] = [
   );
   `,
   `CREATE TABLE pulses (worker TEXT PRIMARY KEY, beats BIGINT NOT NULL);`,
+  `
+  ALTER TABLE checkpoints ADD COLUMN kept TEXT;
+  ALTER TABLE checkpoints ADD COLUMN ignored_json TEXT NOT NULL DEFAULT '[]';
+  ALTER TABLE checkpoints ADD COLUMN is_full BIGINT NOT NULL DEFAULT 0;
+  `,
 ];

@@ -27,7 +27,7 @@ function deadly(target: object, name: string, write: string): void {
 
 deadly(store.journal, 'append', 'append');
 deadly(store.journal, 'commit', 'commit');
-deadly(WorkTree.prototype, 'snapshot', 'tree');
+deadly(WorkTree.prototype, 'capture', 'tree');
 const snapshot = JSON.parse(readFileSync(snapshotFile, 'utf8')) as Snapshot;
 const input = { snapshot, maxTurns: 100, maxChunkMs: 60_000, limits: snapshot.limits, feedback: null, modelKey: 'key' };
 process.stdout.write(`${JSON.stringify(await runner.runChunk(input, new AbortController().signal))}\n`);

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { ModelProvider } from '../../src/domain/model-spec.ts';
 import type { GitManager } from '../../src/git/git-manager.ts';
 import type { Scenario, Turn } from '../support/scripted-model/scenario.ts';
 import { until } from '../support/holdfast.ts';
-import { openRunner, runnerSetting, SESSION } from './runner-setting.ts';
+import { openRunner, ownerOf, runnerSetting, SESSION } from './runner-setting.ts';
 
 const bash = (command: string): Turn => ({ tools: [{ name: 'bash', args: { command } }] });
 const submit: Turn = { tools: [{ name: 'submit_result', args: { summary: 'All done.' } }] };
@@ -221,4 +221,80 @@ test('long output is cut to its end, in the transcript and on disk', async () =>
   expect(text).toContain('exited with code 3');
   expect(text).not.toContain('pi-bash');
   expect(text.length).toBeLessThan(60_000);
+});
+
+const install: Turn = bash(
+  'printf "node_modules/\\n.env\\n*.log\\n" > .gitignore; mkdir -p node_modules/x; echo 1 > node_modules/x/y; echo 2 > .env',
+);
+const look: Turn = bash('ls -A node_modules .env || true');
+
+test('on another machine the ignored files of the include list are there again, and the agent is told once what is gone', async () => {
+  const { chunk, root, snapshot, store, model } = await runnerSetting({ turns: [install, look, look, submit] });
+  const wanted = { ...snapshot, keepIgnored: ['.env'] };
+  expect(await chunk({ snapshot: wanted, maxTurns: 1 })).toMatchObject({ outcome: 'more' });
+  const elsewhere = openRunner(root, { name: 'another host', isGone: () => false }, join(root, 'elsewhere'));
+  onTestFinished(elsewhere.close);
+  const pack = async (id: string) => elsewhere.git.open(SESSION).ingest(await store.blobs.get(id));
+  await elsewhere.git.prepare(SESSION, snapshot.source);
+  for (const id of await store.journal.packs(SESSION)) await pack(id);
+  const job = { maxTurns: 1, maxChunkMs: 60_000, limits: snapshot.limits, feedback: null, modelKey: 'key' };
+  for (const outcome of ['more', 'more', 'submitted']) {
+    const end = await elsewhere.runner.runChunk({ ...job, snapshot: wanted }, new AbortController().signal);
+    expect(end).toMatchObject({ outcome });
+  }
+  const entries = await store.journal.transcript(SESSION);
+  const notes = entries.filter((entry) => entry['customType'] === 'holdfast.note');
+  expect(notes).toMatchObject([{ content: expect.stringMatching(/Gone are: node_modules\/\. /) }]);
+  expect(results(entries)[1]).toContain('.env');
+  expect(results(entries)[1]).toContain("cannot access 'node_modules'");
+  expect(model.journal()).toHaveLength(4);
+});
+
+test('a reply that had arrived before the move is used as it is, and the note follows it', async () => {
+  const { chunk, root, snapshot, store, model } = await runnerSetting({ turns: [install, look, submit] });
+  await chunk({ maxTurns: 1 });
+  // The reply of turn 2 arrives; its worker dies before its tools have run.
+  const { journal } = store;
+  const append = journal.append.bind(journal);
+  const dying = vi.spyOn(journal, 'append').mockImplementation(async (...write) => {
+    await append(...write);
+    throw new Error('died');
+  });
+  await expect(chunk()).rejects.toThrow('died');
+  dying.mockRestore();
+  const elsewhere = openRunner(root, { name: 'another host', isGone: () => false }, join(root, 'elsewhere'));
+  onTestFinished(elsewhere.close);
+  await elsewhere.git.prepare(SESSION, snapshot.source);
+  for (const id of await store.journal.packs(SESSION))
+    await elsewhere.git.open(SESSION).ingest(await store.blobs.get(id));
+  const job = { snapshot, maxTurns: 9, maxChunkMs: 60_000, limits: snapshot.limits, feedback: null, modelKey: 'key' };
+  expect(await elsewhere.runner.runChunk(job, new AbortController().signal)).toMatchObject({ outcome: 'submitted' });
+  const kinds = (await store.journal.transcript(SESSION)).map(
+    (entry) => entry['customType'] ?? (entry['message'] as { role?: string })?.role,
+  );
+  expect(kinds.filter(Boolean).slice(-5)).toEqual([
+    'assistant',
+    'toolResult',
+    'holdfast.note',
+    'assistant',
+    'toolResult',
+  ]);
+  expect(model.journal().map(({ turn }) => turn)).toEqual([0, 1, 2]);
+});
+
+test('however long a session is, a restore reads few packs, and they make the very files', async () => {
+  const { toTheEnd, file, root, snapshot, store } = await runnerSetting({
+    turns: ({ turn }) => (turn < 40 ? bash(`echo ${turn} >> log`) : submit),
+  });
+  const end = await toTheEnd({ maxTurns: 12 });
+  const packs = await store.journal.packs(SESSION);
+  expect(packs.length).toBeLessThanOrEqual(33);
+  const elsewhere = openRunner(root, ownerOf(root), join(root, 'elsewhere'));
+  onTestFinished(elsewhere.close);
+  await elsewhere.git.prepare(SESSION, snapshot.source);
+  const git = elsewhere.git.open(SESSION);
+  for (const id of packs) await git.ingest(await store.blobs.get(id));
+  const log = Array.from({ length: 40 }, (_, turn) => `${turn}\n`).join('');
+  expect((await git.readFile(end.tree, 'log', 10_000))?.toString()).toBe(log);
+  expect(await file(end.tree, 'log')).toBe(log);
 });

@@ -44,10 +44,11 @@ export function ownerOf(root: string): Owner {
 export function openRunner(
   root: string,
   owner: Owner = ownerOf(root),
+  directory: string = join(root, 'work'),
 ): Pick<RunnerSetting, 'store' | 'git' | 'runner'> & { readonly close: () => void } {
   const sandbox = createSandbox({ mode: 'bwrap' });
   const store = openStore({ directory: join(root, 'store') });
-  const git = new GitManager({ sandbox, directory: join(root, 'work') });
+  const git = new GitManager({ sandbox, directory });
   const runner = new ExecutionRunner({ store, git, sandbox, streamIdleMs: 1000, owner });
   const close = (): void => {
     store.close();

@@ -16,7 +16,10 @@ const checkpoint = (turn: number, seq: number) => ({
   turn,
   seq,
   tree: `tree${turn}`,
+  kept: null,
+  ignored: [],
   pack: null,
+  full: false,
   usage: { ...noUsage, turns: turn },
   at: turn,
 });
@@ -73,4 +76,20 @@ test('a session that is gone cannot be claimed', async () => {
   const { journal, sessions } = await storeWithSession();
   await sessions.delete('ses_a');
   await expect(journal.claim('ses_a')).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' });
+});
+
+test('a restore needs the packs from the last full one on', async () => {
+  const { journal } = await storeWithSession();
+  const { epoch } = await journal.claim('ses_a');
+  for (const [turn, pack, full] of [
+    [1, 'a', false],
+    [2, null, false],
+    [3, 'b', false],
+  ] as const)
+    await journal.commit('ses_a', epoch, { ...checkpoint(turn, turn), pack, full });
+  expect(await journal.packs('ses_a')).toEqual(['a', 'b']);
+  await journal.commit('ses_a', epoch, { ...checkpoint(4, 4), pack: 'full', full: true });
+  await journal.commit('ses_a', epoch, { ...checkpoint(5, 5), pack: 'c', kept: 'k', ignored: ['dist/'] });
+  expect(await journal.packs('ses_a')).toEqual(['full', 'c']);
+  expect(await journal.latest('ses_a')).toMatchObject({ pack: 'c', full: false, kept: 'k', ignored: ['dist/'] });
 });
