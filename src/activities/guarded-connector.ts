@@ -1,38 +1,6 @@
 import { BlockList, connect as connectSocket, isIP } from 'node:net';
 import { buildConnector } from 'undici';
-
-/** Networks that are not the public Internet (RFC 6890 and its successors), and one cloud's metadata service. */
-const privateNetworks = [
-  '0.0.0.0/8',
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '127.0.0.0/8',
-  '168.63.129.16/32',
-  '169.254.0.0/16',
-  '172.16.0.0/12',
-  '192.0.0.0/24',
-  '192.0.2.0/24',
-  '192.88.99.0/24',
-  '192.168.0.0/16',
-  '198.18.0.0/15',
-  '198.51.100.0/24',
-  '203.0.113.0/24',
-  '224.0.0.0/4',
-  '240.0.0.0/4',
-  '::/96',
-  '64:ff9b::/96',
-  '64:ff9b:1::/48',
-  '100::/64',
-  '2001::/23',
-  '2001:db8::/32',
-  '2002::/16',
-  '3fff::/20',
-  '5f00::/16',
-  'fc00::/7',
-  'fe80::/10',
-  'fec0::/10',
-  'ff00::/8',
-] as const;
+import { privateNetworks } from '../domain/network-address.ts';
 
 /**
  * A connector for undici that checks the address which is really dialled, so that neither a name nor a rebinding leads inside.

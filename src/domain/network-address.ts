@@ -1,5 +1,5 @@
 /** Networks that are not the public Internet (RFC 6890 and its successors), and one cloud's metadata service. */
-const privateNetworks = [
+export const privateNetworks = [
   '0.0.0.0/8',
   '10.0.0.0/8',
   '100.64.0.0/10',
@@ -29,25 +29,34 @@ const privateNetworks = [
   'fe80::/10',
   'fec0::/10',
   'ff00::/8',
-].map(parseNetwork);
+] as const;
+
+const parsedPrivateNetworks = privateNetworks.map(parseNetwork);
 
 /**
  * True for an address that does not belong to the public Internet: IPv4 in dotted decimals or IPv6 without brackets, as a parsed
- * URL shows them. IPv4 inside of IPv6 counts as what it is. False for anything else, names above all: where a name leads is only
+ * URL or a resolver shows them. IPv4 inside of IPv6 counts as what it is. False for anything else, names above all: where a name leads is only
  * known when it is dialled.
  */
 export function isPrivateAddress(address: string): boolean {
-  const bits = bitsOf(address);
-  return bits !== null && privateNetworks.some(({ first, rest }) => bits >> rest === first >> rest);
+  return isWithin(address, parsedPrivateNetworks);
 }
 
-interface Network {
+/** True for an address, spelt as above, of one of the networks. */
+export function isWithin(address: string, networks: readonly Network[]): boolean {
+  const bits = bitsOf(address);
+  return bits !== null && networks.some(({ first, rest }) => bits >> rest === first >> rest);
+}
+
+/** The addresses that begin alike. */
+export interface Network {
   readonly first: bigint;
   /** How many of the 128 bits, from the right, may differ. */
   readonly rest: bigint;
 }
 
-function parseNetwork(text: string): Network {
+/** The network of a well-formed `address/prefix`. */
+export function parseNetwork(text: string): Network {
   const [address = '', prefix] = text.split('/');
   return { first: bitsOf(address) ?? 0n, rest: BigInt((address.includes(':') ? 128 : 32) - Number(prefix)) };
 }
@@ -57,8 +66,12 @@ function bitsOf(address: string): bigint | null {
   if (/^\d{1,3}(\.\d{1,3}){3}$/.test(address)) {
     return address.split('.').reduce((bits, byte) => (bits << 8n) | BigInt(byte), 0xffffn);
   }
-  if (!/^[\da-f]*(:[\da-f]*)+$/i.test(address)) return null;
-  const [left = [], right = []] = address.split('::').map((part) => part.split(':').filter(Boolean));
+  const groups = address.replace(/(?<=:)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/, (_, ...bytes: string[]) => {
+    const [a = 0, b = 0, c = 0, d = 0] = bytes.slice(0, 4).map(Number);
+    return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
+  });
+  if (!/^[\da-f]*(:[\da-f]*)+$/i.test(groups)) return null;
+  const [left = [], right = []] = groups.split('::').map((part) => part.split(':').filter(Boolean));
   const zeros = Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0');
   return [...left, ...zeros, ...right].reduce((bits, group) => (bits << 16n) | BigInt(`0x${group}`), 0n);
 }

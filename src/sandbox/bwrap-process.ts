@@ -11,7 +11,7 @@ const WATCH_MS = 200;
 const FORCE_MS = 2000;
 
 /** Descriptors of bubblewrap and of the first process inside. */
-export const descriptors = { status: 3, gate: 4, seccomp: 5, arguments: 6, git: 7 } as const;
+export const descriptors = { status: 3, gate: 4, seccomp: 5, arguments: 6, git: 7, node: 8 } as const;
 
 /** A bubblewrap that is to be started. */
 export interface Launch {
@@ -22,6 +22,7 @@ export interface Launch {
   /** Open files of the server that become {@link descriptors} of bubblewrap. */
   readonly seccomp: number | null;
   readonly git: number | null;
+  readonly node: number | null;
   readonly user: { readonly uid: number; readonly gid: number } | undefined;
   readonly limits: SandboxLimits;
   /** A path on the file system whose free space is watched. */
@@ -69,7 +70,7 @@ export class BwrapProcess implements SandboxProcess {
   }
 
   #spawn(): ChildProcess {
-    const { bwrap, argv, seccomp, git, user, stdin } = this.#launch;
+    const { bwrap, argv, seccomp, git, node, user, stdin } = this.#launch;
     const stdio = [
       stdin === undefined ? 'ignore' : 'pipe',
       'pipe',
@@ -79,6 +80,7 @@ export class BwrapProcess implements SandboxProcess {
       seccomp ?? 'ignore',
       'pipe',
       git ?? 'ignore',
+      node ?? 'ignore',
     ] as const;
     const args = ['--args', String(descriptors.arguments), '--', ...argv];
     return spawn(bwrap, args, { cwd: '/', env: {}, stdio: [...stdio], detached: true, ...user });

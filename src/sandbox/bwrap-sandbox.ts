@@ -24,6 +24,7 @@ import {
   sessionArguments,
 } from './bwrap-arguments.ts';
 import { BwrapProcess, descriptors } from './bwrap-process.ts';
+import { relayed, relayEnvironment, relayMounts } from './egress-relay.ts';
 import { detectCgroups, type CgroupFactory } from './cgroup.ts';
 import { defaultLimits, rlimitArguments } from './limits.ts';
 import { isMountedSomewhere } from './mounts.ts';
@@ -71,7 +72,7 @@ export class BwrapSandbox implements Sandbox {
     this.#root = rootArguments(this.#directory);
     this.enforcement = {
       filesystem: 'allow-list of mounts (bubblewrap)',
-      network: 'own network namespace, nothing in it',
+      network: 'own network namespace; nothing in it, or a relay to the egress proxy',
       processes: 'own pid namespace, SIGKILL to its init',
       seccomp: this.#seccompFile === null ? 'none on this architecture' : 'deny list',
       memory: this.#cgroups === undefined ? 'RLIMIT_DATA per process and a watchdog on the tree' : 'cgroup v2',
@@ -152,13 +153,15 @@ export class BwrapSandbox implements Sandbox {
     const limits: SandboxLimits = { ...defaultLimits, ...spec.limits, ...options.limits };
     const git = spec.gitDir === 'owned' ? null : openGit(spec.workspace);
     const seccomp = this.#seccompFile === null ? null : openSync(this.#seccompFile, 'r');
+    const node = spec.egress === undefined ? null : openSync(process.execPath, O_PATH);
     try {
       return new BwrapProcess({
         bwrap: this.#bwrap,
         options: this.#options(spec, limits, options, git !== null),
-        argv: gated([...rlimitArguments(limits), ...argv]),
+        argv: gated([...rlimitArguments(limits), ...(spec.egress === undefined ? argv : relayed(argv))]),
         seccomp,
         git,
+        node,
         user: this.#user,
         limits,
         workspace: spec.workspace,
@@ -167,7 +170,7 @@ export class BwrapSandbox implements Sandbox {
         cgroup: this.#cgroups?.(randomBytes(6).toString('hex'), limits),
       });
     } finally {
-      for (const opened of [git, seccomp]) if (opened !== null) closeSync(opened);
+      for (const opened of [git, seccomp, node]) if (opened !== null) closeSync(opened);
     }
   }
 
@@ -180,7 +183,8 @@ export class BwrapSandbox implements Sandbox {
       ...namespaceArguments,
       ...this.#root,
       ...sessionArguments(spec, limits, hasGit ? descriptors.git : null),
-      ...environmentArguments(env ?? {}),
+      ...(spec.egress === undefined ? [] : relayMounts(spec.egress.socketPath, descriptors.node)),
+      ...environmentArguments({ ...(spec.egress !== undefined && relayEnvironment), ...env }),
       '--chdir',
       cwd ?? WORKSPACE_MOUNT,
       '--json-status-fd',

@@ -44,6 +44,8 @@ export interface SandboxSpec {
   readonly gitDir?: 'readonly' | 'owned';
   /** Existing paths inside to be covered with an empty directory or file. */
   readonly masks?: readonly { readonly path: string; readonly directory: boolean }[];
+  /** The unix socket of an EgressProxy, the only way out; without one there is no network at all. `SANDBOX=off` has the machine's. */
+  readonly egress?: { readonly socketPath: string };
   readonly limits?: Partial<SandboxLimits>;
 }
 
