@@ -1,7 +1,10 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Client } from '@temporalio/client';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { createClient } from '../../src/temporal/connection.ts';
 import { until, type ProcessName } from '../support/holdfast.ts';
+import { startSecondWorker } from '../support/second-worker.ts';
 import { startSetting, type Setting } from '../support/scripted-setting.ts';
 import { LINES } from './scenarios.ts';
 
@@ -106,4 +109,37 @@ test('SIGTERM drains, and the session goes on after the next start', async () =>
     await holdfast.start();
   };
   await survives('drained', kill, 1);
+});
+
+/** The pid of the worker that is at a chunk of a session. */
+async function workerAtWork(client: Client): Promise<number> {
+  for await (const { workflowId } of client.workflow.list({ query: "ExecutionStatus = 'Running'" })) {
+    const { raw } = await client.workflow.getHandle(workflowId).describe();
+    const chunk = raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'runChunk');
+    const pid = Number(chunk?.lastWorkerIdentity?.split(':')[4]);
+    if (pid > 0) return pid;
+  }
+  return 0;
+}
+
+test('of two workers that share only records and blobs one is killed, and the other goes on within 20 seconds', async () => {
+  const { holdfast, model } = setting;
+  const second = await startSecondWorker(holdfast);
+  const client = createClient({ connectionOptions: { address: holdfast.temporalAddress }, namespace: 'default' });
+  onTestFinished(async () => {
+    process.kill(holdfast.pid('main'), 'SIGCONT');
+    await client.connection.close();
+    await second.stop();
+  });
+  let killedAt = 0;
+  const kill = async () => {
+    process.kill(holdfast.pid('main'), 'SIGSTOP'); // It would start its worker again.
+    let pid = 0;
+    await until(async () => (pid = await workerAtWork(client)) > 0);
+    process.kill(pid, 'SIGKILL');
+    killedAt = Date.now();
+  };
+  await survives('two-workers', kill, 1);
+  const next = (await model.journal()).find(({ at }) => at > killedAt);
+  expect((next?.at ?? Infinity) - killedAt).toBeLessThan(20_000);
 });
