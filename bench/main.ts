@@ -1,13 +1,27 @@
-/** `npm run bench`: figures of this machine, each against its reference in the same run. */
+/**
+ * `npm run bench [-- <part> …]`: figures of this machine, each against its reference in the same run. Parts are `turns`, `life` and
+ * `service`; without any, all are measured.
+ */
 import { join } from 'node:path';
-import { spawnScriptedModel } from '../test/support/scripted-model/process.ts';
+import { spawnScriptedModel, type ScriptedModelProcess } from '../test/support/scripted-model/process.ts';
+import { benchLongLife } from './long-life.ts';
 import { benchService } from './service.ts';
 import { benchTurnCost } from './turn-cost.ts';
 
+const parts: Readonly<Record<string, (model: ScriptedModelProcess) => Promise<void>>> = {
+  turns: ({ url }) => benchTurnCost(url),
+  life: ({ url }) => benchLongLife(url),
+  service: benchService,
+};
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !Object.hasOwn(parts, name));
+if (unknown.length > 0)
+  throw new Error(`There is no part ${unknown.join(', ')}; parts are ${Object.keys(parts).join(', ')}.`);
+
 const model = await spawnScriptedModel(join(import.meta.dirname, 'scenarios.ts'));
 try {
-  await benchTurnCost(model.url);
-  await benchService(model);
+  for (const [name, measure] of Object.entries(parts))
+    if (asked.length === 0 || asked.includes(name)) await measure(model);
 } finally {
   await model.stop();
 }
