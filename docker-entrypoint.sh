@@ -1,8 +1,7 @@
 #!/bin/sh
-# api and worker are the processes of the server; everything else is a command of `holdfast`.
+# api and worker are the processes of the server, kept running; everything else is a command of `holdfast`.
 set -e
 case "$1" in
-  api) exec node /app/src/api/server.ts ;;
-  worker) exec node /app/src/worker.ts ;;
+  api | worker) exec node /app/src/keep.ts "$1" ;;
   *) exec node /app/src/cli.ts "$@" ;;
 esac

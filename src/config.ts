@@ -45,6 +45,14 @@ export interface Config {
   readonly turnsPerChunk: number;
   readonly chunkMs: number;
   readonly streamIdleMs: number;
+  /** A chunk without any progress is given up after this, counted from the end of the longest silence that can be legitimate. */
+  readonly stallMs: number;
+  /** A process whose event loop does not answer for so long is killed and started again. */
+  readonly hangMs: number;
+  /** How long a worker that is told to stop lets its chunks come to the border of a turn. */
+  readonly shutdownGraceMs: number;
+  /** After this a process that was told to stop is killed. */
+  readonly drainMs: number;
   readonly preflightTimeoutMs: number;
   /** How an outage of the model's provider is waited out before the session pauses. */
   readonly patience: { readonly tries: number; readonly backoffMs: number };
@@ -70,6 +78,9 @@ export interface Config {
   readonly logLevel: string;
 }
 
+/** For what comes after the grace: chunks are broken off, connections closed. */
+const AFTER_GRACE_MS = 10_000;
+
 const integer = (fallback: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
 const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1');
@@ -92,6 +103,9 @@ const Environment = z.object({
   TURNS_PER_CHUNK: integer(20, 1, 1000),
   CHUNK_MS: integer(5 * 60_000, 1000),
   STREAM_IDLE_MS: integer(120_000, 500),
+  STALL_MS: integer(5 * 60_000, 1000),
+  HANG_MS: integer(30_000, 1000),
+  SHUTDOWN_GRACE_MS: integer(10_000, 0),
   MODEL_TRIES: integer(8, 1, 50),
   MODEL_BACKOFF_MS: integer(2000, 10),
   PREFLIGHT_TIMEOUT_MS: integer(7 * 24 * 3_600_000, 1000),
@@ -170,6 +184,10 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
     turnsPerChunk: vars.TURNS_PER_CHUNK,
     chunkMs: vars.CHUNK_MS,
     streamIdleMs: vars.STREAM_IDLE_MS,
+    stallMs: vars.STALL_MS,
+    hangMs: vars.HANG_MS,
+    shutdownGraceMs: vars.SHUTDOWN_GRACE_MS,
+    drainMs: vars.SHUTDOWN_GRACE_MS + AFTER_GRACE_MS,
     preflightTimeoutMs: vars.PREFLIGHT_TIMEOUT_MS,
     patience: { tries: vars.MODEL_TRIES, backoffMs: vars.MODEL_BACKOFF_MS },
     checkTimeoutMs: vars.CHECK_TIMEOUT_MS,

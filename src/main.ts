@@ -9,7 +9,6 @@ import { createClient, isServerNamed, temporalOptions } from './temporal/connect
 import { KeptServer } from './temporal/kept-server.ts';
 import { registerSearchAttributes } from './temporal/search-attributes.ts';
 
-const DRAIN_MS = 15_000;
 const REGISTER_TRIES = 60;
 
 await runProcess(() => main(loadConfig(process.env)));
@@ -23,10 +22,10 @@ async function main(config: Config): Promise<void> {
   await register(temporal?.address);
 
   const env = { ...process.env, ...(temporal && { TEMPORAL_ADDRESS: temporal.address }) };
-  const supervisor = new Supervisor({ logger, pidFile, env });
+  const supervisor = new Supervisor({ logger, pidFile, env, hangMs: config.hangMs });
   const stop = async (code: number): Promise<void> => {
     logger.info('stopping: the worker drains first, Temporal goes last');
-    await supervisor.stop(DRAIN_MS);
+    await supervisor.stop(config.drainMs);
     await temporal?.stop();
     process.exit(code);
   };

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { HoldfastError } from './domain/failure.ts';
+import { watchLife } from './life-signs.ts';
 import type { Logger } from './logger.ts';
 import { processStart } from './temporal/process-identity.ts';
 
@@ -17,20 +18,29 @@ export interface Member {
 
 /**
  * Keeps child processes running: one that dies, however it dies, is started again; one that dies at once, after a growing delay.
+ * One that hangs is killed: whatever it held goes on elsewhere, as after any other death.
  * The children notice the death of their supervisor (their channel closes) and end themselves.
  */
 export class Supervisor {
   readonly #logger: Logger;
-  readonly #pidFile: string;
+  readonly #pidFile: string | null;
   readonly #env: NodeJS.ProcessEnv;
+  readonly #hangMs: number;
   readonly #children = new Map<string, ChildProcess>();
   #stopping = false;
 
-  /** @param options.pidFile is kept up to date with `{ name: pid }` of the supervisor and its children. */
-  constructor(options: { readonly logger: Logger; readonly pidFile: string; readonly env: NodeJS.ProcessEnv }) {
+  constructor(options: {
+    readonly logger: Logger;
+    /** Kept up to date with `{ name: pid }` of the supervisor and its children; null for no such file. */
+    readonly pidFile: string | null;
+    readonly env: NodeJS.ProcessEnv;
+    /** A child that does not answer for so long, in milliseconds, hangs. */
+    readonly hangMs: number;
+  }) {
     this.#logger = options.logger;
     this.#pidFile = options.pidFile;
     this.#env = options.env;
+    this.#hangMs = options.hangMs;
   }
 
   /**
@@ -46,7 +56,7 @@ export class Supervisor {
     this.#stopping = true;
     const ends = [...this.#children.values()].map((child) => this.#end(child, graceMs));
     await Promise.all(ends);
-    rmSync(this.#pidFile, { force: true });
+    if (this.#pidFile !== null) rmSync(this.#pidFile, { force: true });
   }
 
   #spawn(member: Member, restarts: number, first: FirstStart | null): void {
@@ -59,6 +69,10 @@ export class Supervisor {
     });
     this.#children.set(member.name, child);
     this.#writePids();
+    watchLife(child, this.#hangMs, () => {
+      this.#logger.error({ process: member.name, hangMs: this.#hangMs }, 'process does not answer; killing it');
+      child.kill('SIGKILL');
+    });
     let waiting = first;
     child.on('message', (message) => {
       if (message !== 'ready') return;
@@ -88,6 +102,7 @@ export class Supervisor {
   }
 
   #writePids(): void {
+    if (this.#pidFile === null) return;
     const pids = Object.fromEntries([...this.#children].map(([name, { pid }]) => [name, pid]));
     mkdirSync(dirname(this.#pidFile), { recursive: true });
     const temporary = `${this.#pidFile}.tmp`;

@@ -20,6 +20,7 @@ import { GitManager } from './git/git-manager.ts';
 import { runProcess } from './entry-point.ts';
 import { createLogger } from './logger.ts';
 import { createSandbox } from './sandbox/create-sandbox.ts';
+import { defaultLimits } from './sandbox/limits.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { openStore, type Store } from './store/store.ts';
 import { reportReady } from './supervisor.ts';
@@ -56,12 +57,20 @@ async function runWorker(config: Config): Promise<void> {
     taskQueue: config.temporal.taskQueue,
     identity,
     workflowBundle: await loadWorkflowBundle(join(config.dataDir, 'cache')),
-    activities: createActivities(compose({ config, store, sandbox, owner: { name: identity, isGone } })),
+    activities: createActivities(
+      compose({
+        config,
+        store,
+        sandbox,
+        owner: { name: identity, isGone },
+        isStopping: () => worker.getState() !== 'RUNNING',
+      }),
+    ),
     // A dead worker's sticky queue is waited for this long before somebody else replays; the default is 10 s.
     stickyQueueScheduleToStartTimeout: '1s',
     maxHeartbeatThrottleInterval: '1s',
     defaultHeartbeatThrottleInterval: '1s',
-    shutdownGraceTime: '3s',
+    shutdownGraceTime: config.shutdownGraceMs,
     maxConcurrentActivityTaskExecutions: 100,
   });
   const client = createClient(options);
@@ -99,15 +108,17 @@ interface Parts {
   readonly store: Store;
   readonly sandbox: Sandbox;
   readonly owner: Owner;
+  readonly isStopping: () => boolean;
 }
 
-function compose({ config, store, sandbox, owner }: Parts): ActivityDependencies {
+function compose({ config, store, sandbox, owner, isStopping }: Parts): ActivityDependencies {
   const git = new GitManager({ sandbox, directory: config.workingDir });
   const credentials = new Credentials(store, { spec: config.model, key: () => config.modelKey.reveal() });
   const sources = new SourceImporter({ store, git, credentials });
   const snapshots = new SnapshotBuilder(store);
   const commits = new CommitManager({ git, store, credentials });
-  const synthesizer = new ContractSynthesizer({ streamIdleMs: config.streamIdleMs });
+  const { streamIdleMs } = config;
+  const synthesizer = new ContractSynthesizer({ streamIdleMs });
   const skillsDir = join(config.agentDir, 'skills');
   const execution = new SessionExecution({
     store,
@@ -115,7 +126,7 @@ function compose({ config, store, sandbox, owner }: Parts): ActivityDependencies
     credentials,
     sources,
     snapshots,
-    runner: new ExecutionRunner({ store, git, sandbox, streamIdleMs: config.streamIdleMs, owner }),
+    runner: new ExecutionRunner({ store, git, sandbox, streamIdleMs, owner, isStopping }),
     verifier: new Verifier({ store, git, sandbox, timeoutMs: config.checkTimeoutMs }),
     commits,
     reports: new ReportWriter({ store, git, commits }),
@@ -128,5 +139,7 @@ function compose({ config, store, sandbox, owner }: Parts): ActivityDependencies
     preflight: new Preflight({ store, git, sandbox, credentials, synthesizer, snapshots, sources, skillsDir }),
     execution,
     webhooks: new WebhookClient(store, config.webhook),
+    // The longest that an attempt may be silent for a good reason, and then some.
+    stallMs: Math.max(streamIdleMs, defaultLimits.wallMs) + config.stallMs,
   };
 }

@@ -28,6 +28,8 @@ export interface ChunkInput {
   /** Evidence of a red verification that the agent must see; null before there is any. */
   readonly feedback: string | null;
   readonly modelKey: string | undefined;
+  /** Called at each sign of progress. */
+  readonly onProgress?: () => void;
 }
 
 /** How a chunk of turns ended. */
@@ -37,6 +39,9 @@ export interface ChunkOutcome {
   readonly tree: string;
 }
 
+/** An older attempt that has not ended after this is left behind; its commands are killed and its writes are refused. */
+const OVERTAKE_MS = 5000;
+
 /** Runs the agent, chunk by chunk. Any attempt, on any worker, goes on from what the records hold. */
 export class ExecutionRunner {
   readonly #store: Store;
@@ -44,6 +49,7 @@ export class ExecutionRunner {
   readonly #sandbox: Sandbox;
   readonly #streamIdleMs: number;
   readonly #owner: Owner;
+  readonly #isStopping: () => boolean;
   /** The attempts of this process, by session: two at once would share a work tree. */
   readonly #running = new Map<string, { readonly overtaken: AbortController; readonly ended: Promise<unknown> }>();
 
@@ -54,12 +60,15 @@ export class ExecutionRunner {
     readonly streamIdleMs: number;
     /** This process: nobody else may touch the work trees of its attempts. */
     readonly owner: Owner;
+    /** True once the worker was told to stop: chunks then end at their next border. */
+    readonly isStopping?: () => boolean;
   }) {
     this.#store = deps.store;
     this.#git = deps.git;
     this.#sandbox = deps.sandbox;
     this.#streamIdleMs = deps.streamIdleMs;
     this.#owner = deps.owner;
+    this.#isStopping = deps.isStopping ?? (() => false);
   }
 
   /**
@@ -88,7 +97,7 @@ export class ExecutionRunner {
   async #overtake(sessionId: string): Promise<void> {
     for (let older = this.#running.get(sessionId); older !== undefined; older = this.#running.get(sessionId)) {
       older.overtaken.abort(new HoldfastError('STALE_ATTEMPT', `Another attempt has taken over session ${sessionId}.`));
-      await older.ended;
+      await Promise.race([older.ended, new Promise((resolve) => setTimeout(resolve, OVERTAKE_MS).unref())]);
       if (this.#running.get(sessionId) === older) this.#running.delete(sessionId);
     }
   }
@@ -115,7 +124,7 @@ export class ExecutionRunner {
 
   async #runIn(
     workTree: WorkTree,
-    { snapshot, maxTurns, maxChunkMs, feedback, limits }: ChunkInput,
+    { snapshot, maxTurns, maxChunkMs, feedback, limits, onProgress }: ChunkInput,
     access: ModelAccess,
     resumption: Resumption,
     signal: AbortSignal,
@@ -165,7 +174,9 @@ export class ExecutionRunner {
       note: noteOfLost(lost.list()),
       instructions: { task: taskPromptFor(snapshot), feedback },
       limits,
-      isOver: async (turns) => turns >= maxTurns || performance.now() >= end || (await sessions.isHeld(sessionId)),
+      isOver: async (turns) =>
+        turns >= maxTurns || performance.now() >= end || this.#isStopping() || (await sessions.isHeld(sessionId)),
+      onProgress: onProgress ?? (() => undefined),
       signal,
     });
   }

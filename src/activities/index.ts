@@ -5,6 +5,7 @@ import type { Base, Delivered, Frozen, Limits, State } from '../domain/session.t
 import type { Store } from '../store/store.ts';
 import type { Announcement, Announcer } from './announcer.ts';
 import type { Preflight, PreflightCheck } from './preflight.ts';
+import { whileItMoves } from './progress-watch.ts';
 import type { SessionExecution } from './session-execution.ts';
 import type { SourceImporter } from './source-importer.ts';
 import type { WebhookClient } from './webhook-client.ts';
@@ -17,6 +18,8 @@ export interface ActivityDependencies {
   readonly preflight: Preflight;
   readonly execution: SessionExecution;
   readonly webhooks: WebhookClient;
+  /** After so long without any progress, in milliseconds, a chunk is given up and tried again. */
+  readonly stallMs: number;
 }
 
 /** What the server's own checks said; the details are artifacts. */
@@ -38,7 +41,7 @@ export interface Supplied {
 
 /** The activities by name, each one line: ids and digests in, ids and digests out. The names are wire contracts. */
 export function createActivities(deps: ActivityDependencies) {
-  const { announcer, execution, preflight, sources, store, webhooks } = deps;
+  const { announcer, execution, preflight, sources, stallMs, store, webhooks } = deps;
   return {
     announce: effect((change: Announcement) => announcer.announce(change), 'until it succeeds'),
     prepareSource: effect(({ sessionId }: { sessionId: string }, signal): Promise<Base> =>
@@ -59,7 +62,7 @@ export function createActivities(deps: ActivityDependencies) {
       (
         chunk: { sessionId: string; chunk: number; limits: Limits; feedback: { ordinal: number; blob: string } | null },
         signal,
-      ) => execution.runChunk(chunk, signal),
+      ) => whileItMoves(stallMs, signal, (ending, moved) => execution.runChunk(chunk, ending, moved)),
     ),
     verify: effect((result: { sessionId: string; tree: string; iteration: number }, signal) =>
       execution.verify(result, signal),

@@ -39,6 +39,7 @@ export class SessionExecution {
   async runChunk(
     input: { sessionId: string; limits: Limits; feedback: { ordinal: number; blob: string } | null },
     signal: AbortSignal,
+    onProgress?: () => void,
   ): Promise<ChunkOutcome> {
     const { sessionId, limits, feedback } = input;
     const { chunk, credentials, runner, sources, store } = this.#parts;
@@ -46,7 +47,8 @@ export class SessionExecution {
     await sources.ensure(sessionId, signal);
     const evidence = feedback && (await store.blobs.get(feedback.blob)).toString('utf8');
     const modelKey = await credentials.modelKey(sessionId, snapshot.model);
-    const job = { snapshot, limits, feedback: evidence, modelKey, maxTurns: chunk.maxTurns, maxChunkMs: chunk.maxMs };
+    const borders = { limits, maxTurns: chunk.maxTurns, maxChunkMs: chunk.maxMs };
+    const job = { snapshot, feedback: evidence, modelKey, ...borders, ...(onProgress && { onProgress }) };
     return runner.runChunk(job, signal);
   }
 

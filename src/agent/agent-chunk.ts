@@ -32,6 +32,8 @@ export interface ChunkJob {
   readonly limits: Limits;
   /** Asked at each turn border, with the turns taken in this chunk: whether the chunk is to end there. */
   readonly isOver: (turns: number) => Promise<boolean>;
+  /** Called at each sign of progress: a piece of a reply, the start or the end of a tool, a record. */
+  readonly onProgress: () => void;
   readonly signal: AbortSignal;
 }
 
@@ -80,6 +82,7 @@ export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
   signal.addEventListener('abort', abort, { once: true });
   try {
     session.agent.subscribe((event) => {
+      job.onProgress();
       if (event.type === 'message_end' && event.message.role === 'assistant') noInteraction.inspect(event.message);
     });
     if (job.note !== null) tell(session, job.note, reply !== null);

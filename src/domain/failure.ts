@@ -12,11 +12,7 @@ interface FailureKind {
 /** Every failure Holdfast can report. The code is public: it stands in answers, events, webhooks and Temporal failures. */
 export const failureCodes = {
   // Input: refused at the door, or found wanting later.
-  INVALID_REQUEST: {
-    class: 'input',
-    retryable: false,
-    remedy: 'Correct the listed fields and send the request again.',
-  },
+  INVALID_REQUEST: { class: 'input', retryable: false, remedy: 'Correct the listed fields, then send it again.' },
   MALFORMED_JSON: { class: 'input', retryable: false, remedy: 'Send one JSON object as the body.' },
   UNSUPPORTED_MEDIA_TYPE: { class: 'input', retryable: false, remedy: 'Send the body as application/json.' },
   BODY_TOO_LARGE: {
@@ -176,21 +172,14 @@ export const failureCodes = {
   BUDGET_REACHED: { class: 'input', retryable: false, remedy: 'Resume with higher limits; nothing is lost.' },
   // Inside.
   STALE_ATTEMPT: { class: 'system', retryable: true, remedy: 'None needed: a newer attempt has taken over.' },
+  ATTEMPT_STALLED: { class: 'system', retryable: true, remedy: 'It is tried again; else see the log of the worker.' },
   SANDBOX_UNAVAILABLE: {
     class: 'system',
     retryable: true,
     remedy: 'Run `holdfast doctor` on the worker; install bubblewrap and allow user namespaces.',
   },
-  GIT_FAILED: {
-    class: 'system',
-    retryable: true,
-    remedy: 'Read the message of git; check disk space and the repository.',
-  },
-  STORAGE_FAILED: {
-    class: 'system',
-    retryable: true,
-    remedy: 'Check disk space and permissions of the data directory.',
-  },
+  GIT_FAILED: { class: 'system', retryable: true, remedy: 'Read what git says; check disk space and the repository.' },
+  STORAGE_FAILED: { class: 'system', retryable: true, remedy: 'Check space and permissions of the data directory.' },
   TEMPORAL_UNAVAILABLE: {
     class: 'system',
     retryable: true,
@@ -277,6 +266,7 @@ const curableCodes: ReadonlySet<FailureCode> = new Set([
   'MODEL_RATE_LIMITED',
   'MODEL_REJECTED',
   'BUDGET_REACHED',
+  'ATTEMPT_STALLED',
   'SANDBOX_UNAVAILABLE',
   'GIT_FAILED',
   'STORAGE_FAILED',

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { ModelProvider } from '../../src/domain/model-spec.ts';
+import { whileItMoves } from '../../src/activities/progress-watch.ts';
 import type { GitManager } from '../../src/git/git-manager.ts';
 import type { Scenario, Turn } from '../support/scripted-model/scenario.ts';
 import { until } from '../support/holdfast.ts';
@@ -197,6 +198,38 @@ test('two workers that both believe they own a session never share files: the ol
   expect(await hung).toMatchObject({ code: 'STALE_ATTEMPT' });
   expect(end).toMatchObject({ outcome: 'submitted', turns: 2 });
   expect(await file(end.tree, 'log')).toBe('1a\n1b\n');
+});
+
+test('an attempt that hangs for good does not hold the next one, and changes nothing any more', async () => {
+  const { chunk, file, model, store } = await runnerSetting({ turns: [bash('echo 1 >> log'), submit] });
+  const append = store.journal.append.bind(store.journal);
+  let hung = false;
+  store.journal.append = () => {
+    store.journal.append = append;
+    hung = true;
+    return new Promise(() => undefined);
+  };
+  const left = whileItMoves(2000, new AbortController().signal, (signal, onProgress) => chunk({ onProgress }, signal));
+  await expect(left).rejects.toMatchObject({ code: 'ATTEMPT_STALLED' });
+  expect(hung).toBe(true);
+  const end = await chunk();
+  expect(end).toMatchObject({ outcome: 'submitted', turns: 2 });
+  expect(await file(end.tree, 'log')).toBe('1\n');
+  expect(model.journal().map(({ turn }) => turn)).toEqual([0, 0, 1]);
+});
+
+test('a worker that is told to stop ends its chunks at the next border, with nothing broken off', async () => {
+  let isStopping = false;
+  const { chunk, git, model } = await runnerSetting(
+    { turns: [bash('touch running; sleep 0.5; echo 1 >> log'), bash('echo 2 >> log'), submit] },
+    'anthropic',
+    () => isStopping,
+  );
+  const running = chunk();
+  await until(() => existsSync(inWorkTree(git, 'running')));
+  isStopping = true;
+  expect(await running).toMatchObject({ outcome: 'more', turns: 1 });
+  expect(model.journal()).toHaveLength(1);
 });
 
 test('neither the environment of the server nor its files reach the agent', async () => {

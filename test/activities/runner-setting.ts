@@ -45,11 +45,12 @@ export function openRunner(
   root: string,
   owner: Owner = ownerOf(root),
   directory: string = join(root, 'work'),
+  isStopping: () => boolean = () => false,
 ): Pick<RunnerSetting, 'store' | 'git' | 'runner'> & { readonly close: () => void } {
   const sandbox = createSandbox({ mode: 'bwrap' });
   const store = openStore({ directory: join(root, 'store') });
   const git = new GitManager({ sandbox, directory });
-  const runner = new ExecutionRunner({ store, git, sandbox, streamIdleMs: 1000, owner });
+  const runner = new ExecutionRunner({ store, git, sandbox, streamIdleMs: 1000, owner, isStopping });
   const close = (): void => {
     store.close();
     sandbox.dispose();
@@ -58,9 +59,13 @@ export function openRunner(
 }
 
 /** A session whose agent does what a scenario says. */
-export async function runnerSetting(scenario: Scenario, provider: ModelProvider = 'anthropic'): Promise<RunnerSetting> {
+export async function runnerSetting(
+  scenario: Scenario,
+  provider: ModelProvider = 'anthropic',
+  isStopping?: () => boolean,
+): Promise<RunnerSetting> {
   const root = openDirectory();
-  const { store, git, runner, close } = openRunner(root);
+  const { store, git, runner, close } = openRunner(root, undefined, undefined, isStopping);
   const model = await startScriptedModel({ task: scenario }, { key: 'key' });
   onTestFinished(async () => {
     await model.close();

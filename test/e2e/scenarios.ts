@@ -25,6 +25,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   /** The same under names of their own, for tests that run at once and count requests or plan faults. */
   'lines-paused': lines,
   'lines-troubled': lines,
+  'lines-hang-worker': lines,
+  'lines-hang-api': lines,
   /** Writes who it is for, so that sessions that ran at once can be told apart. */
   marked: {
     turns: ({ turn, userMessages }) => {
@@ -32,6 +34,14 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       return turn < 4 ? bash(`echo ${mark} >> mark.txt; ls`) : submit;
     },
     ttftMs: 50,
+  },
+  /** One command, and then one reply, that take longer than a worker that is told to stop will wait. */
+  'long-command': {
+    turns: [bash('echo 0 >> lines.txt; touch running; sleep 5; echo 1 >> lines.txt; rm running'), submit],
+  },
+  'long-reply': {
+    turns: [bash('echo 0 >> lines.txt'), { ...bash('echo 1 >> lines.txt'), text: 'long '.repeat(400) }, submit],
+    pieceMs: 100,
   },
   asks: {
     contract: (conversation) => ({
