@@ -6,11 +6,15 @@ import { join } from 'node:path';
 import { spawnScriptedModel, type ScriptedModelProcess } from '../test/support/scripted-model/process.ts';
 import { benchLongLife } from './long-life.ts';
 import { benchService } from './service.ts';
+import { benchThousandTurns } from './thousand-turns.ts';
 import { benchTurnCost } from './turn-cost.ts';
 
 const parts: Readonly<Record<string, (model: ScriptedModelProcess) => Promise<void>>> = {
   turns: ({ url }) => benchTurnCost(url),
-  life: ({ url }) => benchLongLife(url),
+  life: async (model) => {
+    await benchLongLife(model.url);
+    await benchThousandTurns(model);
+  },
   service: benchService,
 };
 const asked = process.argv.slice(2);
