@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { runChunk, type ChunkEnd } from '../agent/agent-chunk.ts';
+import { Ledger } from '../agent/ledger.ts';
+import { systemPromptFor } from '../agent/system-prompt.ts';
 import { taskPromptFor } from '../agent/task-prompt.ts';
 import { agentTools } from '../agent/tools/agent-tools.ts';
 import { restoreTranscript, standingOf } from '../agent/transcript.ts';
@@ -13,10 +15,11 @@ import type { GitManager } from '../git/git-manager.ts';
 import type { WorkTree } from '../git/work-tree.ts';
 import { createModel, type ModelAccess } from '../model/provider.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
-import type { Checkpoint, FileState, Resumption } from '../store/journal.ts';
+import { MAIN, type Checkpoint, type FileState, type Resumption } from '../store/journal.ts';
 import type { Store } from '../store/store.ts';
 import { FileRecorder } from './file-recorder.ts';
 import { LostFiles, noteOfLost } from './lost-files.ts';
+import { SubAgentRecords } from './sub-agent-records.ts';
 import { WorkTreeMarker } from './work-tree-marker.ts';
 
 /** A chunk of turns to be run. */
@@ -131,7 +134,7 @@ export class ExecutionRunner {
   ): Promise<ChunkEnd> {
     const { sessionId } = snapshot;
     const { journal, sessions } = this.#store;
-    const { epoch, checkpoint } = resumption;
+    const { epoch, checkpoint, main } = resumption;
     const marker = new WorkTreeMarker(workTree.stateDirectory);
     const lost = new LostFiles(workTree.stateDirectory);
     const { tree, kept, ignored } = checkpoint ?? { tree: snapshot.base.tree, kept: null, ignored: [] };
@@ -148,20 +151,20 @@ export class ExecutionRunner {
       snapshot,
       access,
       cwd: this.#sandbox.workspacePath(workTree.spec),
+      systemPrompt: systemPromptFor(snapshot),
       tools: agentTools({
         whitelist: snapshot.tools,
         sandbox: this.#sandbox,
         spec: workTree.spec,
         onPlan: (steps) => this.#notePlan(sessionId, epoch, steps),
       }),
-      resumption,
+      thread: main,
+      newest: checkpoint?.thread ?? main.id,
       recording: {
         journal,
         sessionId,
         epoch,
-        recorded: resumption.entries.length,
-        usage: checkpoint?.usage ?? noUsage,
-        files,
+        ledger: new Ledger(checkpoint?.usage ?? noUsage, files),
         takeFiles: (known) => recorder.take(known),
         beforeEffect: () => marker.clear(),
         onCheckpoint: async (committed) => {
@@ -169,7 +172,6 @@ export class ExecutionRunner {
           lost.set([]);
           await this.#noteTurn(sessionId, committed);
         },
-        signal,
       },
       note: noteOfLost(lost.list()),
       instructions: { task: taskPromptFor(snapshot), feedback },
@@ -178,6 +180,8 @@ export class ExecutionRunner {
         turns >= maxTurns || performance.now() >= end || this.#isStopping() || (await sessions.isHeld(sessionId)),
       onProgress: onProgress ?? (() => undefined),
       signal,
+      spent: {},
+      subAgents: new SubAgentRecords(this.#store, snapshot),
     });
   }
 
@@ -187,8 +191,9 @@ export class ExecutionRunner {
     return ignored.filter((path) => !restored.includes(path));
   }
 
-  async #noteTurn(sessionId: string, { turn, usage, at }: Checkpoint): Promise<void> {
-    const data = { turn, inputTokens: usage.inputTokens, outputTokens: usage.outputTokens, costUsd: usage.costUsd };
+  async #noteTurn(sessionId: string, { turn, thread, usage, at }: Checkpoint): Promise<void> {
+    const { inputTokens, outputTokens, costUsd } = usage;
+    const data = { turn, inputTokens, outputTokens, costUsd, ...(thread !== MAIN && { task: thread }) };
     const event = { type: 'turn', state: 'EXECUTING', stage: 'coding', at, data } as const;
     await this.#store.events.append(sessionId, { key: `turn/${turn}`, ...event });
   }

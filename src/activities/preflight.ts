@@ -5,7 +5,7 @@ import { HoldfastError } from '../domain/failure.ts';
 import type { Base, Frozen } from '../domain/session.ts';
 import { renderSkill, type Skill } from '../domain/skill.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
-import { alwaysOnTools, toolNames } from '../domain/tools.ts';
+import { whitelistFor } from '../domain/tools.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { SessionRecord } from '../store/sessions.ts';
@@ -116,7 +116,7 @@ export class Preflight {
     const repository = git.open(id);
     const files = await repository.matchFiles(base.tree, contract.requiredFiles);
     const scripts = await repository.matchFiles(base.tree, contract.requiredScripts);
-    const tools = toolsOf(skill);
+    const tools = whitelistFor(skill?.requiredTools ?? [], contract.requiredTools);
     const acceptance = acceptanceOf(contract);
     return {
       version: 1,
@@ -171,13 +171,6 @@ export class Preflight {
     const branch = { source: task.source, branch: task.branch, signal, ...(credentials && { credentials }) };
     await this.#parts.git.probePush({ sessionId: id, commit: base?.commit ?? '', ...branch });
   }
-}
-
-/** A skill that names tools gets these and no others; without one the agent has all there are. */
-function toolsOf(skill: Skill | null): string[] {
-  const named = skill?.requiredTools ?? [];
-  if (named.length === 0) return [...toolNames];
-  return toolNames.filter((name) => named.includes(name) || (alwaysOnTools as readonly string[]).includes(name));
 }
 
 function baseOf({ id, base }: SessionRecord): Base {

@@ -45,7 +45,10 @@ export class ReportWriter {
     this.#commits = deps.commits;
   }
 
-  /** Writes `report.json`, `report.md`, `diff.patch` and `transcript.jsonl`; again, if it is called again. */
+  /**
+   * Writes `report.json`, `report.md`, `diff.patch`, `transcript.jsonl`, and `tasks/<id>/transcript.jsonl` of each sub-agent; again, if
+   * it is called again.
+   */
   async write(sessionId: string, ended: State<'COMPLETE' | 'FAILED'>, summary: string | null): Promise<void> {
     const session = await this.#store.sessions.get(sessionId);
     const report = await this.#report(session, ended, summary);
@@ -55,12 +58,13 @@ export class ReportWriter {
     if (base !== null && report.tree !== null && (await this.#git.open(sessionId).has(report.tree))) {
       await this.#commits.keepPatch(sessionId, base.tree, report.tree);
     } else await put('diff.patch', 'text/x-diff', '');
-    const transcript = await this.#store.journal.transcript(sessionId);
-    await put(
-      'transcript.jsonl',
-      'application/jsonl',
-      transcript.map((entry) => `${JSON.stringify(entry)}\n`).join(''),
-    );
+    const { journal } = this.#store;
+    const keep = async (name: string, thread?: string) => {
+      const entries = await journal.transcript(sessionId, thread);
+      await put(name, 'application/jsonl', entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+    };
+    await keep('transcript.jsonl');
+    for (const task of await journal.subAgents(sessionId)) await keep(`tasks/${task}/transcript.jsonl`, task);
     await put('report.json', 'application/json', JSON.stringify(report, null, 2));
     await put('report.md', 'text/markdown', toMarkdown(report));
   }

@@ -1,31 +1,46 @@
+import type { AssistantMessage } from '@earendil-works/pi-ai';
 import type { AgentSession, ToolDefinition } from '@earendil-works/pi-coding-agent';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Limits } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
-import { exhaustedLimit } from '../domain/usage.ts';
+import { addUsage, exhaustedLimit, type Usage } from '../domain/usage.ts';
 import type { ModelAccess } from '../model/provider.ts';
-import type { Resumption } from '../store/journal.ts';
+import type { Thread } from '../store/journal.ts';
 import { goOn, type Instructions } from './agent-run.ts';
 import { openAgentSession } from './agent-session.ts';
 import { NoInteractionExtension } from './no-interaction-extension.ts';
 import { PersistenceExtension, type Recording } from './persistence-extension.ts';
-import { replayFirst } from './replay.ts';
+import { givingAgain, replayFirst, resultsBefore, type Results } from './replay.ts';
 import { StopSignal } from './stop-signal.ts';
-import { systemPromptFor } from './system-prompt.ts';
-import { nudgesIn, recordedReply, restoreTranscript, standingOf, wasTold, type Standing } from './transcript.ts';
+import { runSubAgent, type SubAgentRecords } from './sub-agent.ts';
+import { Suspension } from './suspension.ts';
+import { TASK, taskTool } from './tools/task-tool.ts';
+import {
+  lastReply,
+  nudgesIn,
+  recordedReply,
+  restoreTranscript,
+  standingOf,
+  wasTold,
+  type Standing,
+} from './transcript.ts';
 
 /** How entries that tell the agent about its surroundings are marked in the transcript. */
 const NOTE_TYPE = 'holdfast.note';
 
-/** A chunk to be run. */
+/** A chunk to be run: the agent's, or the part of it that a sub-agent does. */
 export interface ChunkJob {
   readonly snapshot: Snapshot;
   readonly access: ModelAccess;
   /** The work tree as the agent sees it. */
   readonly cwd: string;
+  readonly systemPrompt: string;
   readonly tools: readonly ToolDefinition[];
-  readonly resumption: Resumption;
-  readonly recording: Recording;
+  /** What is recorded of this agent. */
+  readonly thread: Thread;
+  /** The thread of the session's newest checkpoint. */
+  readonly newest: string;
+  readonly recording: Omit<Recording, 'signal'>;
   readonly instructions: Instructions;
   /** Something of ours that the agent must know before its next request; null for nothing. */
   readonly note: string | null;
@@ -35,6 +50,10 @@ export interface ChunkJob {
   /** Called at each sign of progress: a piece of a reply, the start or the end of a tool, a record. */
   readonly onProgress: () => void;
   readonly signal: AbortSignal;
+  /** What a parent's unfinished turn has cost, which is in no checkpoint yet. */
+  readonly spent: Partial<Usage>;
+  /** Null for an agent that can have none. */
+  readonly subAgents: SubAgentRecords | null;
 }
 
 /** How a chunk ended. */
@@ -52,34 +71,35 @@ export interface ChunkEnd {
  * @throws what the signal was aborted with
  */
 export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
-  const { cwd, resumption, snapshot, instructions, signal } = job;
-  const sessionManager = restoreTranscript(cwd, snapshot.sessionId, resumption.entries);
+  const { cwd, thread, snapshot, instructions, signal } = job;
+  const sessionManager = restoreTranscript(cwd, thread.id || snapshot.sessionId, thread.entries);
   const stop = new StopSignal();
   const noInteraction = new NoInteractionExtension(stop, () => nudgesIn(sessionManager));
-  const persistence = new PersistenceExtension(job.recording);
-  const over = (): ChunkEnd => ({
-    standing: standingOf(sessionManager),
-    turns: persistence.usage.turns,
-    tree: persistence.tree,
-  });
   const told = instructions.feedback === null || wasTold(sessionManager, instructions.feedback);
-  if (told && hasEnded(standingOf(sessionManager))) return over();
-  const reply = recordedReply(resumption.tail);
+  if (told && hasEnded(standingOf(sessionManager))) return endOf(job, standingOf(sessionManager));
+  const reply = recordedReply(thread.tail);
+  const answered = lastReply(sessionManager);
+  if (answered !== null) noInteraction.inspect(answered); // The attempt that saw it may have died before it could tell.
+  if (stop.reason !== null) throw stop.reason;
   // A reply that is paid for is used up, whatever the limits say.
-  if (reply === null) assertWithin(job, persistence);
+  if (reply === null) assertWithin(job);
 
+  const suspension = new Suspension();
+  const recording = { ...job.recording, signal: AbortSignal.any([signal, suspension.signal]) };
+  const results = recordedResults(job, reply);
+  const persistence = new PersistenceExtension(recording, thread, results.keys());
   const session = await openAgentSession({
     cwd,
     access: job.access,
     thinkingLevel: snapshot.model.thinkingLevel,
-    systemPrompt: systemPromptFor(snapshot),
+    systemPrompt: job.systemPrompt,
     tools: snapshot.tools,
-    customTools: job.tools,
+    customTools: givingAgain([...job.tools, ...delegation(job, persistence, suspension)], results),
     noInteraction,
     sessionManager,
   });
   const abort = (): void => void session.abort();
-  signal.addEventListener('abort', abort, { once: true });
+  recording.signal.addEventListener('abort', abort, { once: true });
   try {
     session.agent.subscribe((event) => {
       job.onProgress();
@@ -88,17 +108,20 @@ export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
     if (job.note !== null) tell(session, job.note, reply !== null);
     persistence.attach(session);
     if (reply !== null) replayFirst(session, reply);
-    endAtBorders(session, job, stop, persistence);
+    endAtBorders(session, job, stop);
     signal.throwIfAborted();
     await goOn(session, instructions).catch((error: unknown) => {
-      throw signal.aborted ? signal.reason : (persistence.failure ?? error);
+      if (signal.aborted) throw signal.reason;
+      if (!suspension.signal.aborted) throw persistence.failure ?? error;
     });
     signal.throwIfAborted();
     await persistence.settle();
+    suspension.throwIfFailed();
+    if (suspension.signal.aborted) return endOf(job, { kind: 'open' });
     if (stop.reason !== null) throw stop.reason;
-    return over();
+    return endOf(job, standingOf(sessionManager));
   } finally {
-    signal.removeEventListener('abort', abort);
+    recording.signal.removeEventListener('abort', abort);
     await persistence.settle().catch(() => undefined); // A checkpoint in flight is finished; its failure has been told already.
     session.dispose();
   }
@@ -118,20 +141,52 @@ function tell({ agent, sessionManager }: AgentSession, note: string, afterTurn: 
   };
 }
 
+function endOf({ recording: { ledger } }: ChunkJob, standing: Standing): ChunkEnd {
+  return { standing, turns: ledger.usage.turns, tree: ledger.files.tree };
+}
+
 function hasEnded({ kind }: Standing): boolean {
   return kind === 'submitted' || kind === 'blocked' || kind === 'ended';
 }
 
+/** The results that the files hold already, because a sub-agent that was called after them has made the newest checkpoint. */
+function recordedResults({ thread, newest, subAgents }: ChunkJob, reply: AssistantMessage | null): Results {
+  if (reply === null || subAgents === null || newest === thread.id) return new Map();
+  return resultsBefore(reply, thread.tail, (callId) => subAgents.idOf({ turn: thread.turn, callId }) === newest);
+}
+
+/** The tool `task`, for an agent that may have sub-agents. When one does not come to its end in this chunk, nor does its parent's turn. */
+function delegation(job: ChunkJob, persistence: PersistenceExtension, suspension: Suspension): ToolDefinition[] {
+  const { snapshot, subAgents } = job;
+  const { ledger } = job.recording;
+  if (subAgents === null || !snapshot.tools.includes(TASK)) return [];
+  return [
+    taskTool(async (callId, call) => {
+      try {
+        // The sub-agent before this one may have used the chunk up.
+        if (ledger.turns === 0 || !(await job.isOver(ledger.turns))) {
+          const which = { ...call, callId, turn: persistence.turn };
+          const end = await runSubAgent({ ...job, subAgents }, which, persistence.open, runChunk);
+          if (end.kind === 'answer') return end;
+        }
+        suspension.suspend();
+      } catch (error) {
+        suspension.suspend(error);
+      }
+      return { text: 'Not finished in this chunk.', isError: true };
+    }),
+  ];
+}
+
 /** Ends the run after a turn, never within one: the transcript stays well-formed and the checkpoint is whole. */
-function endAtBorders(session: AgentSession, job: ChunkJob, stop: StopSignal, persistence: PersistenceExtension): void {
+function endAtBorders(session: AgentSession, job: ChunkJob, stop: StopSignal): void {
+  const { ledger } = job.recording;
   const finish = session.agent.finishTurn;
-  let turns = 0;
   session.agent.finishTurn = async (turn, signal) => {
     const decision = await finish?.(turn, signal);
-    turns += 1;
-    const exhausted = exhaustedLimit(persistence.usage, job.limits);
+    const exhausted = exhaustedLimit(addUsage(ledger.usage, job.spent), job.limits);
     if (exhausted !== null && !endsRun(turn.toolResults)) stop.stop(budgetReached(exhausted));
-    if (stop.reason !== null || (await job.isOver(turns))) return { action: 'end' };
+    if (stop.reason !== null || (await job.isOver(ledger.turns))) return { action: 'end' };
     return decision ?? undefined;
   };
 }
@@ -142,8 +197,8 @@ function endsRun(results: readonly { readonly toolName: string; readonly isError
   );
 }
 
-function assertWithin({ limits }: ChunkJob, persistence: PersistenceExtension): void {
-  const exhausted = exhaustedLimit(persistence.usage, limits);
+function assertWithin({ limits, spent, recording }: ChunkJob): void {
+  const exhausted = exhaustedLimit(addUsage(recording.ledger.usage, spent), limits);
   if (exhausted !== null) throw budgetReached(exhausted);
 }
 

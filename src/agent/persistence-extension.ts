@@ -1,21 +1,18 @@
 import type { AssistantMessage, ToolResultMessage } from '@earendil-works/pi-ai';
 import type { AgentSession } from '@earendil-works/pi-coding-agent';
 import { isToolName, toolClasses } from '../domain/tools.ts';
-import { addUsage, type Usage } from '../domain/usage.ts';
-import type { Checkpoint, Entry, FileState, Journal } from '../store/journal.ts';
+import type { Usage } from '../domain/usage.ts';
+import type { Checkpoint, Entry, FileState, Journal, Thread } from '../store/journal.ts';
+import type { Ledger } from './ledger.ts';
 import { entriesOf, isGood } from './transcript.ts';
 
-/** Where and how a session is recorded. */
+/** Where and how a session is recorded: the same for the agent and its sub-agents. */
 export interface Recording {
   readonly journal: Journal;
   readonly sessionId: string;
   /** The attempt's fence. */
   readonly epoch: number;
-  /** How many entries are recorded and stay. */
-  readonly recorded: number;
-  readonly usage: Usage;
-  /** The files of the last checkpoint. */
-  readonly files: FileState;
+  readonly ledger: Ledger;
   /** Takes the files as they are, and stores what they have that `known`, the last ones, had not. */
   readonly takeFiles: (known: FileState) => Promise<FileState & Pick<Checkpoint, 'pack' | 'full'>>;
   /** Called before a tool that can change files starts. */
@@ -30,33 +27,40 @@ export interface Recording {
  * Makes a pi session durable. The order is the whole point:
  * - nothing is written before the attempt's first reply has arrived, so that a reply recorded by an earlier attempt is never lost;
  * - a reply is written before its tools run, and only after the checkpoint of the turn before it is committed;
+ * - a reply that is replayed is not written before the recorded results that are given again: until then they stand in the records;
  * - the tree of a turn is taken while the model thinks about the next one.
  * A write that is refused (a newer attempt has taken over) stops the run before the next tool.
  */
 export class PersistenceExtension {
   readonly #recording: Recording;
+  readonly #thread: string;
+  /** How many entries of the thread are recorded and stay. */
   #recorded: number;
-  #usage: Usage;
-  #files: FileState;
-  #turnStarted = performance.now();
+  /** The turn of the thread's last checkpoint. */
+  #turn: number;
+  /** Tool calls whose recorded results are still to be given again. */
+  readonly #awaited: Set<string>;
+  #open: Partial<Usage> = {};
   #pending: Promise<void> = Promise.resolve();
   #failure: unknown = null;
 
-  constructor(recording: Recording) {
+  /** @param answered the calls of the replayed reply that get their recorded results. */
+  constructor(recording: Recording, thread: Thread, answered: Iterable<string>) {
     this.#recording = recording;
-    this.#recorded = recording.recorded;
-    this.#usage = recording.usage;
-    this.#files = recording.files;
+    this.#thread = thread.id;
+    this.#recorded = thread.entries.length;
+    this.#turn = thread.turn;
+    this.#awaited = new Set(answered);
   }
 
-  /** Usage up to the last finished turn. */
-  get usage(): Usage {
-    return this.#usage;
+  /** The turn of the thread's last checkpoint, 0 before the first; settle first. */
+  get turn(): number {
+    return this.#turn;
   }
 
-  /** The tree of the last checkpoint; settle first. */
-  get tree(): string {
-    return this.#files.tree;
+  /** What the turn that is not finished yet has cost so far. */
+  get open(): Partial<Usage> {
+    return this.#open;
   }
 
   /** Why recording has failed, or null. */
@@ -70,20 +74,21 @@ export class PersistenceExtension {
     agent.toolExecution = 'sequential'; // Each result is recorded before the next tool starts.
     // Registered after pi's own listener: the entry is in the session manager already, and the loop waits for this promise.
     agent.subscribe(async (event) => {
-      if (event.type === 'tool_execution_start' && changesFiles(event.toolName)) this.#recording.beforeEffect();
+      if (event.type === 'tool_execution_start' && !this.#awaited.has(event.toolCallId))
+        this.#beforeTool(event.toolName);
       if (event.type !== 'message_end') return;
       const { message } = event;
       if (message.role === 'assistant' && isGood(message))
-        await this.#guarded(() => this.#onReply(entriesOf(sessionManager)));
+        await this.#guarded(() => this.#onReply(message, entriesOf(sessionManager)));
       if (message.role === 'toolResult' && !this.#recording.signal.aborted)
-        await this.#guarded(() => this.#append(entriesOf(sessionManager)));
+        await this.#guarded(() => this.#onResult(message, entriesOf(sessionManager)));
     });
     const finish = agent.finishTurn;
     agent.finishTurn = async (turn, signal) => {
       const decision = await finish?.(turn, signal);
-      const { message, toolResults } = turn;
+      const { message } = turn;
       if (message.role === 'assistant' && isGood(message) && !this.#recording.signal.aborted) {
-        await this.#guarded(() => this.#onTurn(message, toolResults, entriesOf(sessionManager)));
+        await this.#guarded(() => this.#onTurn(entriesOf(sessionManager)));
       }
       return decision ?? undefined;
     };
@@ -95,33 +100,42 @@ export class PersistenceExtension {
     if (this.#failure !== null) throw this.#failure;
   }
 
-  async #onReply(entries: readonly Entry[]): Promise<void> {
-    await this.settle();
-    await this.#append(entries);
+  #beforeTool(toolName: string): void {
+    if (!changesFiles(toolName)) return;
+    this.#recording.ledger.touched = true;
+    this.#recording.beforeEffect();
   }
 
-  async #onTurn(
-    message: AssistantMessage,
-    results: readonly ToolResultMessage[],
-    entries: readonly Entry[],
-  ): Promise<void> {
+  async #onReply(message: AssistantMessage, entries: readonly Entry[]): Promise<void> {
+    await this.settle();
+    this.#open = { ...usageOf(message), turns: 1 };
+    if (this.#awaited.size === 0) await this.#append(entries);
+  }
+
+  async #onResult({ toolCallId }: ToolResultMessage, entries: readonly Entry[]): Promise<void> {
+    this.#awaited.delete(toolCallId);
+    if (this.#awaited.size === 0) await this.#append(entries);
+  }
+
+  async #onTurn(entries: readonly Entry[]): Promise<void> {
     await this.#append(entries); // A nudge of the turn's end belongs to the turn.
-    const now = performance.now();
-    this.#usage = addUsage(this.#usage, { ...usageOf(message), turns: 1, wallMs: Math.round(now - this.#turnStarted) });
-    this.#turnStarted = now;
-    const position = { turn: this.#usage.turns, seq: this.#recorded, usage: this.#usage };
-    const changed = results.some(({ toolName }) => changesFiles(toolName));
-    this.#pending = this.#commit(position, changed).catch((error: unknown) => {
+    const { ledger } = this.#recording;
+    ledger.countTurn(this.#open);
+    this.#open = {};
+    const position = { turn: ledger.usage.turns, thread: this.#thread, seq: this.#recorded, usage: ledger.usage };
+    this.#pending = this.#commit(position).catch((error: unknown) => {
       this.#failure ??= error;
     });
   }
 
-  async #commit(position: Pick<Checkpoint, 'turn' | 'seq' | 'usage'>, changed: boolean): Promise<void> {
-    const { journal, sessionId, epoch, takeFiles, onCheckpoint } = this.#recording;
-    const taken = changed ? await takeFiles(this.#files) : { ...this.#files, pack: null, full: false };
+  async #commit(position: Pick<Checkpoint, 'turn' | 'thread' | 'seq' | 'usage'>): Promise<void> {
+    const { journal, sessionId, epoch, ledger, takeFiles, onCheckpoint } = this.#recording;
+    const taken = ledger.touched ? await takeFiles(ledger.files) : { ...ledger.files, pack: null, full: false };
     const checkpoint = { ...taken, ...position, at: Date.now() };
     await journal.commit(sessionId, epoch, checkpoint);
-    this.#files = taken;
+    ledger.files = taken;
+    ledger.touched = false; // No tool starts before this checkpoint is committed.
+    this.#turn = position.turn;
     await onCheckpoint(checkpoint);
   }
 
@@ -129,7 +143,8 @@ export class PersistenceExtension {
     const { journal, sessionId, epoch } = this.#recording;
     const fresh = entries.slice(this.#recorded);
     if (fresh.length === 0) return;
-    await journal.append(sessionId, epoch, { fromSeq: this.#recorded + 1, entries: fresh });
+    const write = { thread: this.#thread, fromSeq: this.#recorded + 1, entries: fresh };
+    await journal.append(sessionId, epoch, write);
     this.#recorded = entries.length;
   }
 

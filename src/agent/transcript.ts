@@ -26,6 +26,15 @@ export function recordedReply(tail: readonly Entry[]): AssistantMessage | null {
   return null;
 }
 
+/** The last reply, when nothing but what its tools gave came after it. */
+export function lastReply(manager: SessionManager): AssistantMessage | null {
+  for (const entry of manager.getBranch().toReversed()) {
+    if (entry.type !== 'message' || entry.message.role === 'user') return null;
+    if (entry.message.role === 'assistant') return entry.message;
+  }
+  return null;
+}
+
 /** True for a reply that can be built upon. */
 export function isGood(message: AssistantMessage): boolean {
   return message.stopReason !== 'error' && message.stopReason !== 'aborted';

@@ -161,6 +161,12 @@ export const ListQuery = z.strictObject({
   cursor: z.string().max(500).optional(),
 });
 export const SessionPath = z.object({ id: z.string().openapi({ example: 'ses_0f8fad5bd9cb469fa16570867728950e' }) });
+export const TranscriptQuery = z.object({
+  task: z.string().optional().openapi({
+    description: "The id of a sub-agent, for its transcript instead of the agent's",
+    example: 'tsk_0f8fad5bd9cb469fa1656708',
+  }),
+});
 export const ArtifactPath = SessionPath.extend({ name: z.string() });
 
 /** The envelope of every failure. */

@@ -80,21 +80,24 @@ function addTexts(app: OpenAPIHono, store: Store): void {
     const { id } = await store.sessions.get(c.req.param('id'));
     if (![undefined, 'jsonl'].includes(c.req.query('format')))
       throw invalid([{ path: 'format', message: 'must be jsonl; html is not available in this version' }]);
-    const entries = await store.journal.transcript(id);
+    const task = c.req.query('task');
+    const entries = await store.journal.transcript(id, task);
+    if (task !== undefined && entries.length === 0)
+      throw new HoldfastError('ARTIFACT_NOT_FOUND', `Session ${id} has no sub-agent ${task}.`);
     const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
     return c.body(text, 200, { 'content-type': 'application/jsonl; charset=utf-8' });
   });
-  for (const [path, description] of [
-    ['diff', 'The change as a patch for git apply'],
-    ['report', 'The report; Markdown with Accept: text/markdown'],
-    ['transcript', 'The transcript as a pi session file'],
+  for (const [path, description, query] of [
+    ['diff', 'The change as a patch for git apply', {}],
+    ['report', 'The report; Markdown with Accept: text/markdown', {}],
+    ['transcript', 'The transcript as a pi session file', { query: schemas.TranscriptQuery }],
   ] as const) {
     const responses = { 200: { description }, default: fails };
     app.openAPIRegistry.registerPath({
       method: 'get',
       path: `/{id}/${path}`,
       summary: description,
-      request: { params: schemas.SessionPath },
+      request: { params: schemas.SessionPath, ...query },
       responses,
     });
   }

@@ -13,6 +13,8 @@ export const toolClasses = {
   plan: 'read',
   submit_result: 'read',
   report_blocked: 'read',
+  // The call itself changes nothing: what its sub-agent does is journaled step by step.
+  task: 'read',
 } as const satisfies Record<string, ToolClass>;
 
 /** A tool of {@link toolClasses}. */
@@ -23,6 +25,23 @@ export const toolNames = Object.keys(toolClasses) as readonly ToolName[];
 
 /** The tools that no whitelist can take away: the plan and the two honest ends. */
 export const alwaysOnTools = ['plan', 'submit_result', 'report_blocked'] as const satisfies readonly ToolName[];
+
+/** The tools that an agent has only when skill or contract ask for them: a sub-agent costs more than the step it saves, if it saves none. */
+export const optionalTools = ['task'] as const satisfies readonly ToolName[];
+
+/**
+ * The whitelist for what skill and contract name. A skill that names tools gets these and no others; without one the agent has all
+ * but the optional ones, and of these the ones that the contract requires.
+ */
+export function whitelistFor(skill: readonly string[], contract: readonly string[]): ToolName[] {
+  const named = (name: ToolName) =>
+    skill.length > 0 ? skill.includes(name) : !isOneOf(optionalTools, name) || contract.includes(name);
+  return toolNames.filter((name) => named(name) || isOneOf(alwaysOnTools, name));
+}
+
+function isOneOf(names: readonly ToolName[], name: ToolName): boolean {
+  return names.includes(name);
+}
 
 /** True for a name of {@link toolClasses}. */
 export function isToolName(name: string): name is ToolName {

@@ -15,10 +15,16 @@ export interface FileState {
   readonly ignored: readonly string[];
 }
 
+/** The thread of the session's own agent. Each sub-agent has another, named by its id. */
+export const MAIN = '';
+
 /** Files, transcript and usage after one turn: enough to go on elsewhere. */
 export interface Checkpoint extends FileState {
+  /** Counts the turns of the session, whichever thread takes them: the highest is the newest, and its files hold all that was done. */
   readonly turn: number;
-  /** The transcript's entries 1 to `seq` belong to the checkpoint. */
+  /** Whose turn it was. */
+  readonly thread: string;
+  /** The entries 1 to `seq` of that thread belong to the checkpoint. */
   readonly seq: number;
   /** Blob of a git pack with what the files have that those of the checkpoint before had not; null when there is nothing new. */
   readonly pack: string | null;
@@ -29,16 +35,24 @@ export interface Checkpoint extends FileState {
   readonly at: number;
 }
 
+/** A transcript as it is recorded. */
+export interface Thread {
+  readonly id: string;
+  /** The turn of its last checkpoint; 0 before the first. */
+  readonly turn: number;
+  /** The entries of that checkpoint, in order. */
+  readonly entries: readonly Entry[];
+  /** What had been recorded after it: at most a reply whose tools were not finished, and what they gave. */
+  readonly tail: readonly Entry[];
+}
+
 /** Where an attempt starts. */
 export interface Resumption {
   /** The attempt's fence: every write must carry it. */
   readonly epoch: number;
-  /** Null before the first turn. */
+  /** The newest of the session, which may be a sub-agent's; null before the first turn. */
   readonly checkpoint: Checkpoint | null;
-  /** The entries of the checkpoint, in order. */
-  readonly entries: readonly Entry[];
-  /** What had been recorded after the checkpoint: at most a reply whose tools were not finished, and what they gave. */
-  readonly tail: readonly Entry[];
+  readonly main: Thread;
 }
 
 /**
@@ -59,34 +73,39 @@ export class Journal {
       if (changed === 0) throw new HoldfastError('SESSION_NOT_FOUND', `There is no session ${sessionId}.`);
       const row = await queries.get('SELECT epoch FROM sessions WHERE id = ?', sessionId);
       const checkpoint = await latest(queries, sessionId);
-      const seq = checkpoint?.seq ?? 0;
-      const all = await queries.all('SELECT seq, entry_json FROM entries WHERE session_id = ? ORDER BY seq', sessionId);
-      const parse = (entry: Row): Entry => JSON.parse(String(entry['entry_json'])) as Entry;
-      return {
-        epoch: Number(row?.['epoch']),
-        checkpoint,
-        entries: all.filter((entry) => Number(entry['seq']) <= seq).map(parse),
-        tail: all.filter((entry) => Number(entry['seq']) > seq).map(parse),
-      };
+      const main = await readThread(queries, sessionId, MAIN);
+      return { epoch: Number(row?.['epoch']), checkpoint, main };
     });
   }
 
+  /** A thread as it is recorded; empty when nothing is. */
+  thread(sessionId: string, id: string): Promise<Thread> {
+    return this.#db.transaction((queries) => readThread(queries, sessionId, id));
+  }
+
   /**
-   * Appends entries from position `fromSeq` on (the first entry is 1), replacing whatever an older attempt left there,
+   * Appends entries to a thread from position `fromSeq` on (the first entry is 1), replacing whatever an older attempt left there,
    * and commits the checkpoint, if one is given, in the same transaction.
    * @throws HoldfastError STALE_ATTEMPT
    */
   append(
     sessionId: string,
     epoch: number,
-    write: { readonly fromSeq: number; readonly entries: readonly Entry[]; readonly checkpoint?: Checkpoint },
+    write: {
+      readonly thread: string;
+      readonly fromSeq: number;
+      readonly entries: readonly Entry[];
+      readonly checkpoint?: Checkpoint;
+    },
   ): Promise<void> {
+    const { thread, fromSeq } = write;
     return this.#db.transaction(async (queries) => {
       await fence(queries, sessionId, epoch);
-      await queries.run('DELETE FROM entries WHERE session_id = ? AND seq >= ?', sessionId, write.fromSeq);
-      const sql = 'INSERT INTO entries (session_id, seq, epoch, entry_json) VALUES (?, ?, ?, ?)';
+      const rest = 'DELETE FROM entries WHERE session_id = ? AND thread = ? AND seq >= ?';
+      await queries.run(rest, sessionId, thread, fromSeq);
+      const sql = 'INSERT INTO entries (session_id, thread, seq, epoch, entry_json) VALUES (?, ?, ?, ?, ?)';
       for (const [index, entry] of write.entries.entries()) {
-        await queries.run(sql, sessionId, write.fromSeq + index, epoch, JSON.stringify(entry));
+        await queries.run(sql, sessionId, thread, fromSeq + index, epoch, JSON.stringify(entry));
       }
       if (write.checkpoint !== undefined) await insertCheckpoint(queries, sessionId, epoch, write.checkpoint);
     });
@@ -103,7 +122,7 @@ export class Journal {
     });
   }
 
-  /** The newest checkpoint, or null before the first turn. */
+  /** The newest checkpoint, whichever thread took it, or null before the first turn. */
   latest(sessionId: string): Promise<Checkpoint | null> {
     return latest(this.#db, sessionId);
   }
@@ -120,11 +139,35 @@ export class Journal {
     return (await this.latest(sessionId))?.usage ?? noUsage;
   }
 
-  /** All entries that are recorded, in order. */
-  async transcript(sessionId: string): Promise<Entry[]> {
-    const rows = await this.#db.all('SELECT entry_json FROM entries WHERE session_id = ? ORDER BY seq', sessionId);
-    return rows.map((row) => JSON.parse(String(row['entry_json'])) as Entry);
+  /** All entries of a thread that are recorded, in order. */
+  async transcript(sessionId: string, thread = MAIN): Promise<Entry[]> {
+    const sql = 'SELECT entry_json FROM entries WHERE session_id = ? AND thread = ? ORDER BY seq';
+    return (await this.#db.all(sql, sessionId, thread)).map(parseEntry);
   }
+
+  /** The ids of the sub-agents that have anything recorded. */
+  async subAgents(sessionId: string): Promise<string[]> {
+    const sql = 'SELECT DISTINCT thread FROM entries WHERE session_id = ? AND thread <> ? ORDER BY thread';
+    return (await this.#db.all(sql, sessionId, MAIN)).map((row) => String(row['thread']));
+  }
+}
+
+async function readThread(queries: Queries, sessionId: string, id: string): Promise<Thread> {
+  const last = 'SELECT turn, seq FROM checkpoints WHERE session_id = ? AND thread = ? ORDER BY turn DESC LIMIT 1';
+  const checkpoint = await queries.get(last, sessionId, id);
+  const seq = Number(checkpoint?.['seq'] ?? 0);
+  const sql = 'SELECT seq, entry_json FROM entries WHERE session_id = ? AND thread = ? ORDER BY seq';
+  const all = await queries.all(sql, sessionId, id);
+  return {
+    id,
+    turn: Number(checkpoint?.['turn'] ?? 0),
+    entries: all.filter((entry) => Number(entry['seq']) <= seq).map(parseEntry),
+    tail: all.filter((entry) => Number(entry['seq']) > seq).map(parseEntry),
+  };
+}
+
+function parseEntry(row: Row): Entry {
+  return JSON.parse(String(row['entry_json'])) as Entry;
 }
 
 async function fence(queries: Queries, sessionId: string, epoch: number): Promise<void> {
@@ -139,13 +182,13 @@ async function insertCheckpoint(
   epoch: number,
   checkpoint: Checkpoint,
 ): Promise<void> {
-  const { turn, seq, tree, kept, ignored, pack, full, usage, at } = checkpoint;
-  const sql = `INSERT INTO checkpoints (session_id, turn, seq, epoch, tree, kept, ignored_json, pack, is_full, usage_json, at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_id, turn) DO UPDATE SET seq = excluded.seq, epoch = excluded.epoch,
-    tree = excluded.tree, kept = excluded.kept, ignored_json = excluded.ignored_json, pack = excluded.pack,
-    is_full = excluded.is_full, usage_json = excluded.usage_json, at = excluded.at`;
+  const { turn, thread, seq, tree, kept, ignored, pack, full, usage, at } = checkpoint;
+  const sql = `INSERT INTO checkpoints (session_id, turn, thread, seq, epoch, tree, kept, ignored_json, pack, is_full, usage_json, at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session_id, turn) DO UPDATE SET thread = excluded.thread,
+    seq = excluded.seq, epoch = excluded.epoch, tree = excluded.tree, kept = excluded.kept, ignored_json = excluded.ignored_json,
+    pack = excluded.pack, is_full = excluded.is_full, usage_json = excluded.usage_json, at = excluded.at`;
   const files = [tree, kept, JSON.stringify(ignored), pack, full ? 1 : 0] as const;
-  await queries.run(sql, sessionId, turn, seq, epoch, ...files, JSON.stringify(usage), at);
+  await queries.run(sql, sessionId, turn, thread, seq, epoch, ...files, JSON.stringify(usage), at);
 }
 
 async function latest(queries: Queries, sessionId: string): Promise<Checkpoint | null> {
@@ -154,6 +197,7 @@ async function latest(queries: Queries, sessionId: string): Promise<Checkpoint |
   if (row === undefined) return null;
   return {
     turn: Number(row['turn']),
+    thread: String(row['thread']),
     seq: Number(row['seq']),
     tree: String(row['tree']),
     kept: row['kept'] as string | null,

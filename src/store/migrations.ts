@@ -47,4 +47,15 @@ export const migrations: readonly string[] = [
   ALTER TABLE checkpoints ADD COLUMN ignored_json TEXT NOT NULL DEFAULT '[]';
   ALTER TABLE checkpoints ADD COLUMN is_full BIGINT NOT NULL DEFAULT 0;
   `,
+  // Sub-agents: each has a thread of entries of its own; turns are counted over all threads. A primary key cannot be changed in place.
+  `
+  ALTER TABLE checkpoints ADD COLUMN thread TEXT NOT NULL DEFAULT '';
+  ALTER TABLE entries RENAME TO entries_of_one_thread;
+  CREATE TABLE entries (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, thread TEXT NOT NULL DEFAULT '', seq BIGINT NOT NULL,
+    epoch BIGINT NOT NULL, entry_json TEXT NOT NULL, PRIMARY KEY (session_id, thread, seq)
+  );
+  INSERT INTO entries (session_id, seq, epoch, entry_json) SELECT session_id, seq, epoch, entry_json FROM entries_of_one_thread;
+  DROP TABLE entries_of_one_thread;
+  `,
 ];

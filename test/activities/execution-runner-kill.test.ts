@@ -1,21 +1,12 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { ChunkOutcome } from '../../src/activities/execution-runner.ts';
 import type { Turn } from '../support/scripted-model/scenario.ts';
 import { until } from '../support/holdfast.ts';
+import { ended, startAttempt } from './attempt-process.ts';
 import { runnerSetting, SESSION, type RunnerSetting } from './runner-setting.ts';
-
-/** Compiled modules for the attempts: each is a process of its own, and starting it takes most of its time. */
-const compiled = mkdtempSync(join(tmpdir(), 'holdfast-compiled-'));
-const env = { ...process.env, NODE_COMPILE_CACHE: compiled };
-beforeAll(() => {
-  // A process that is killed leaves no compiled modules behind; this one ends well.
-  execFileSync(process.execPath, [join(import.meta.dirname, 'runner-setting.ts')], { env });
-});
-afterAll(() => rmSync(compiled, { recursive: true, force: true }));
 
 const echo = (line: string) => ({ name: 'bash', args: { command: `echo ${line} >> log.txt` } });
 const submit: Turn = { tools: [{ name: 'submit_result', args: { summary: 's' } }] };
@@ -28,24 +19,6 @@ const turns: readonly Turn[] = [
   submit,
 ];
 const LOG = '1\n2a\n2b\n3\n';
-
-/** Starts an attempt as a process, which kills itself at the moment named; see `chunk-process.ts`. */
-function start({ root, snapshot }: RunnerSetting, moment: string): ChildProcess {
-  const file = join(root, 'snapshot.json');
-  writeFileSync(file, JSON.stringify(snapshot));
-  const script = join(import.meta.dirname, 'chunk-process.ts');
-  // What a killed process leaves in its temporary directory goes with the test's own.
-  const options = { env: { ...env, TMPDIR: root }, stdio: 'ignore' } as const;
-  const child = spawn(process.execPath, [script, root, file, moment], options);
-  onTestFinished(() => void child.kill('SIGKILL'));
-  return child;
-}
-
-/** Resolves with how the process ended: a signal, or an exit code. */
-function ended(child: ChildProcess): Promise<string | number | null> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.signalCode ?? child.exitCode);
-  return new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)));
-}
 
 async function kill(child: ChildProcess): Promise<void> {
   expect(child.exitCode).toBeNull();
@@ -100,7 +73,7 @@ test.each([
   ['before the last checkpoint is committed', 'before-commit-4', 0],
 ])('kill -9 %s (%s): every effect is there once, in an unbroken transcript', async (_, moment, repeated) => {
   const setting = await runnerSetting({ turns });
-  expect(await ended(start(setting, moment))).toBe('SIGKILL');
+  expect(await ended(startAttempt(setting, moment))).toBe('SIGKILL');
   const { tree } = await expectWhole(setting, repeated);
   await expectUndisturbedTree(tree);
 });
@@ -114,7 +87,7 @@ test('kill -9 while the next request is in flight repeats this one request and n
     },
     ttftMs: 300,
   });
-  const child = start(setting, 'never');
+  const child = startAttempt(setting, 'never');
   await until(() => asked);
   await kill(child);
   const { tree } = await expectWhole(setting, 0);
@@ -127,7 +100,7 @@ test('kill -9 while a command runs ends the command too, and it is run anew on t
   const setting = await runnerSetting({
     turns: [{ tools: [echo('1')] }, { tools: [{ name: 'bash', args: { command } }, echo('3')] }, submit],
   });
-  const child = start(setting, 'never');
+  const child = startAttempt(setting, 'never');
   await until(() => existsSync(join(setting.git.open(SESSION).workspace().spec.workspace, 'running')));
   await kill(child);
   await expectWhole(setting, 0);
@@ -137,7 +110,7 @@ test('one kill after the other, each attempt getting further, still ends whole',
   const setting = await runnerSetting({ turns });
   // Each attempt counts its own writes from 1.
   for (const moment of ['after-append-1', 'before-commit-1', 'after-commit-1'])
-    expect(await ended(start(setting, moment))).toBe('SIGKILL');
+    expect(await ended(startAttempt(setting, moment))).toBe('SIGKILL');
   const { tree } = await expectWhole(setting, 2);
   await expectUndisturbedTree(tree);
 });

@@ -165,3 +165,16 @@ test('an artifact comes with the SHA-256 of its bytes, and is listed', async () 
   const list = answer(schemas.ArtifactList).parse(await json(await call('GET', '/api/sessions/ses_a/artifacts')));
   expect(list.data.items.map(({ name }) => name)).toEqual(['checks/round-0.log']);
 });
+
+test('the transcript of a sub-agent is had by its id', async () => {
+  const { call, store } = working();
+  await store.sessions.create(sampleSession('ses_a'));
+  await store.journal.claim('ses_a');
+  await store.journal.append('ses_a', 1, { thread: '', fromSeq: 1, entries: [{ by: 'agent' }] });
+  await store.journal.append('ses_a', 1, { thread: 'tsk_1', fromSeq: 1, entries: [{ by: 'sub-agent' }] });
+  const transcript = (query: string) => call('GET', `/api/sessions/ses_a/transcript${query}`);
+  expect(await (await transcript('')).text()).toBe('{"by":"agent"}\n');
+  expect(await (await transcript('?task=tsk_1')).text()).toBe('{"by":"sub-agent"}\n');
+  const { error } = ErrorAnswer.parse(await json(await transcript('?task=tsk_2')));
+  expect(error.code).toBe('ARTIFACT_NOT_FOUND');
+});

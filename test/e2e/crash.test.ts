@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { createClient } from '../../src/temporal/connection.ts';
+import { LOG, TURNS } from '../support/delegation.ts';
 import { until, type ProcessName } from '../support/holdfast.ts';
 import { startSecondWorker } from '../support/second-worker.ts';
 import { startSetting, type Setting } from '../support/scripted-setting.ts';
@@ -54,6 +55,32 @@ async function survives(name: string, kill: () => Promise<void>, kills: number):
 
 test('a session survives kill -9 of its worker', async () => {
   await survives('kill-worker', () => setting.holdfast.kill('worker'), 1);
+});
+
+test('a session survives kill -9 of its worker inside of a sub-agent, and goes on inside', async () => {
+  const { holdfast, git, request, fileAt, model } = setting;
+  const id = await holdfast.create(
+    request('delegates', await git.createRepository('delegates', { 'README.md': '#\n' })),
+  );
+  // The first turn is the agent's, the next three are a sub-agent's.
+  await until(async () => (await holdfast.session(id)).usage.turns >= 2, 60_000);
+  await holdfast.kill('worker');
+  const done = await holdfast.reach(id, 'COMPLETE', 'FAILED');
+  expect(done).toMatchObject({ state: 'COMPLETE', usage: { turns: TURNS } });
+  expect(fileAt('delegates', done.result.branch, 'log.txt')).toBe(LOG);
+  const requests = (await model.journal()).filter(
+    ({ scenario, asked }) => scenario === 'delegates' && asked === 'turn',
+  );
+  expect(new Set(requests.map(({ bodySha256 }) => bodySha256)).size).toBe(TURNS);
+  expect(requests.length - TURNS).toBeLessThanOrEqual(1);
+  const { items } = (await holdfast.call('GET', `/api/sessions/${id}/artifacts`)).body.data;
+  const names = (items as { name: string }[]).map(({ name }) => name);
+  const tasks = names.flatMap((name) => /^tasks\/(.*)\/snapshot.json$/.exec(name)?.[1] ?? []);
+  expect(tasks).toHaveLength(3);
+  for (const task of tasks) {
+    expect(names).toContain(`tasks/${task}/transcript.jsonl`);
+    expect((await holdfast.call('GET', `/api/sessions/${id}/transcript?task=${task}`)).status).toBe(200);
+  }
 });
 
 test('a session survives kill -9 of the API', async () => {

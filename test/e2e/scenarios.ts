@@ -1,4 +1,5 @@
 /** What the scripted model does in the end-to-end tests; the model id of a session names its scenario. */
+import { delegating } from '../support/delegation.ts';
 import { harmlessContract, type Scenario, type Turn } from '../support/scripted-model/scenario.ts';
 
 const bash = (command: string): Turn => ({ tools: [{ name: 'bash', args: { command } }] });
@@ -77,6 +78,12 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       const greeting = /- greeting: (.*)/.exec(userMessages[0] ?? '')?.[1] ?? 'nothing';
       return turn === 0 ? bash(`echo ${greeting} > hello.txt`) : submit;
     },
+  },
+  /** Hands parts of its work to sub-agents; the contract asks for the tool that it does so with. */
+  delegates: {
+    ...delegating,
+    contract: (conversation) => ({ ...harmlessContract(conversation), requiredTools: ['task'] }),
+    ttftMs: 100,
   },
   endless: { turns: ({ turn }) => bash(`echo ${turn} >> turns.txt`), ttftMs: 50 },
   /** Makes the check red first and green when the evidence has come back. */

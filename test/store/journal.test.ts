@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { noUsage } from '../../src/domain/usage.ts';
+import { MAIN } from '../../src/store/journal.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { sampleSession } from '../support/sample-task.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -14,6 +15,7 @@ async function storeWithSession(): Promise<Store> {
 const entry = (text: string) => ({ text });
 const checkpoint = (turn: number, seq: number) => ({
   turn,
+  thread: MAIN,
   seq,
   tree: `tree${turn}`,
   kept: null,
@@ -27,17 +29,16 @@ const checkpoint = (turn: number, seq: number) => ({
 test('a claim answers the entries of the checkpoint and, apart, what came after it', async () => {
   const { journal } = await storeWithSession();
   const first = await journal.claim('ses_a');
-  expect(first).toMatchObject({ epoch: 1, checkpoint: null, entries: [], tail: [] });
-  await journal.append('ses_a', 1, { fromSeq: 1, entries: [entry('a'), entry('b')] });
+  expect(first).toEqual({ epoch: 1, checkpoint: null, main: { id: MAIN, turn: 0, entries: [], tail: [] } });
+  await journal.append('ses_a', 1, { thread: MAIN, fromSeq: 1, entries: [entry('a'), entry('b')] });
   await journal.commit('ses_a', 1, checkpoint(1, 2));
-  await journal.append('ses_a', 1, { fromSeq: 3, entries: [entry('reply')] });
+  await journal.append('ses_a', 1, { thread: MAIN, fromSeq: 3, entries: [entry('reply')] });
 
   const second = await journal.claim('ses_a');
   expect(second).toEqual({
     epoch: 2,
     checkpoint: checkpoint(1, 2),
-    entries: [entry('a'), entry('b')],
-    tail: [entry('reply')],
+    main: { id: MAIN, turn: 1, entries: [entry('a'), entry('b')], tail: [entry('reply')] },
   });
 });
 
@@ -46,7 +47,9 @@ test('a stale attempt can write neither entries nor a checkpoint', async () => {
   await journal.claim('ses_a');
   await journal.claim('ses_a');
   const stale = { code: 'STALE_ATTEMPT' };
-  await expect(journal.append('ses_a', 1, { fromSeq: 1, entries: [entry('x')] })).rejects.toMatchObject(stale);
+  await expect(journal.append('ses_a', 1, { thread: MAIN, fromSeq: 1, entries: [entry('x')] })).rejects.toMatchObject(
+    stale,
+  );
   await expect(journal.commit('ses_a', 1, checkpoint(1, 0))).rejects.toMatchObject(stale);
   expect(await journal.transcript('ses_a')).toEqual([]);
   expect(await journal.latest('ses_a')).toBeNull();
@@ -55,9 +58,13 @@ test('a stale attempt can write neither entries nor a checkpoint', async () => {
 test('an append replaces what an older attempt left at the same place and behind it', async () => {
   const { journal } = await storeWithSession();
   await journal.claim('ses_a');
-  await journal.append('ses_a', 1, { fromSeq: 1, entries: [entry('old 1'), entry('old 2'), entry('old 3')] });
+  await journal.append('ses_a', 1, {
+    thread: MAIN,
+    fromSeq: 1,
+    entries: [entry('old 1'), entry('old 2'), entry('old 3')],
+  });
   await journal.claim('ses_a');
-  await journal.append('ses_a', 2, { fromSeq: 2, entries: [entry('new 2')] });
+  await journal.append('ses_a', 2, { thread: MAIN, fromSeq: 2, entries: [entry('new 2')] });
   expect(await journal.transcript('ses_a')).toEqual([entry('old 1'), entry('new 2')]);
 });
 
@@ -66,7 +73,7 @@ test('entries and their checkpoint are committed together or not at all', async 
   await journal.claim('ses_a');
   const cyclic: Record<string, unknown> = {};
   cyclic['self'] = cyclic;
-  const write = { fromSeq: 1, entries: [entry('a'), cyclic], checkpoint: checkpoint(1, 2) };
+  const write = { thread: MAIN, fromSeq: 1, entries: [entry('a'), cyclic], checkpoint: checkpoint(1, 2) };
   await expect(journal.append('ses_a', 1, write)).rejects.toThrow('circular');
   expect(await journal.transcript('ses_a')).toEqual([]);
   expect(await journal.latest('ses_a')).toBeNull();
@@ -92,4 +99,23 @@ test('a restore needs the packs from the last full one on', async () => {
   await journal.commit('ses_a', epoch, { ...checkpoint(5, 5), pack: 'c', kept: 'k', ignored: ['dist/'] });
   expect(await journal.packs('ses_a')).toEqual(['full', 'c']);
   expect(await journal.latest('ses_a')).toMatchObject({ pack: 'c', full: false, kept: 'k', ignored: ['dist/'] });
+});
+
+test('threads have entries of their own, and the newest checkpoint is that of whoever took the last turn', async () => {
+  const { journal } = await storeWithSession();
+  await journal.claim('ses_a');
+  await journal.append('ses_a', 1, { thread: MAIN, fromSeq: 1, entries: [entry('a')], checkpoint: checkpoint(1, 1) });
+  await journal.append('ses_a', 1, { thread: MAIN, fromSeq: 2, entries: [entry('call')] });
+  await journal.append('ses_a', 1, { thread: 'tsk_1', fromSeq: 1, entries: [entry('x'), entry('y')] });
+  const inside = { ...checkpoint(2, 1), thread: 'tsk_1' };
+  await journal.commit('ses_a', 1, inside);
+  const main = { id: MAIN, turn: 1, entries: [entry('a')], tail: [entry('call')] };
+  expect(await journal.claim('ses_a')).toEqual({ epoch: 2, checkpoint: inside, main });
+  const thread = { id: 'tsk_1', turn: 2, entries: [entry('x')], tail: [entry('y')] };
+  expect(await journal.thread('ses_a', 'tsk_1')).toEqual(thread);
+  expect(await journal.thread('ses_a', 'tsk_2')).toEqual({ id: 'tsk_2', turn: 0, entries: [], tail: [] });
+  expect(await journal.subAgents('ses_a')).toEqual(['tsk_1']);
+  await journal.append('ses_a', 2, { thread: MAIN, fromSeq: 1, entries: [entry('anew')] });
+  expect(await journal.transcript('ses_a', 'tsk_1')).toEqual([entry('x'), entry('y')]);
+  expect(await journal.transcript('ses_a')).toEqual([entry('anew')]);
 });
