@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
 import { Announcer } from './activities/announcer.ts';
+import { CheckRunner } from './activities/check-runner.ts';
 import { CommitManager } from './activities/commit-manager.ts';
 import { ContractSynthesizer } from './activities/contract-synthesizer.ts';
 import { Credentials } from './activities/credentials.ts';
@@ -11,8 +12,10 @@ import { ReportWriter } from './activities/report-writer.ts';
 import { SessionExecution } from './activities/session-execution.ts';
 import { SnapshotBuilder } from './activities/snapshot-builder.ts';
 import { SourceImporter } from './activities/source-importer.ts';
+import { SyntaxChecker } from './activities/syntax-checker.ts';
 import { Verifier } from './activities/verifier.ts';
 import { WebhookClient } from './activities/webhook-client.ts';
+import { WorkKeeper } from './activities/work-keeper.ts';
 import { loadConfig, type Config } from './config.ts';
 import { workflowIdOf } from './domain/session.ts';
 import type { Owner } from './git/attempt-trees.ts';
@@ -127,8 +130,14 @@ function compose({ config, store, sandbox, owner, isStopping }: Parts): Activity
     sources,
     snapshots,
     runner: new ExecutionRunner({ store, git, sandbox, streamIdleMs, owner, isStopping }),
-    verifier: new Verifier({ store, git, sandbox, timeoutMs: config.checkTimeoutMs }),
+    verifier: new Verifier({
+      store,
+      git,
+      checks: new CheckRunner({ store, git, sandbox, timeoutMs: config.checkTimeoutMs }),
+      syntax: new SyntaxChecker({ git, sandbox }),
+    }),
     commits,
+    keeper: new WorkKeeper({ store, snapshots, commits }),
     reports: new ReportWriter({ store, git, commits }),
     chunk: { maxTurns: config.turnsPerChunk, maxMs: config.chunkMs },
   });

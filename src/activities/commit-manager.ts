@@ -13,6 +13,8 @@ export interface Delivery {
   /** The tree of the last checkpoint. */
   readonly tree: string;
   readonly verified: boolean;
+  /** What the checks leave open, or null. */
+  readonly note: string | null;
   /** The agent's own words about its work. */
   readonly summary: string;
 }
@@ -45,9 +47,22 @@ export class CommitManager {
     return { kind, branch: kind === 'branch' ? snapshot.branch : null, commit, tree, verified };
   }
 
+  /**
+   * Brings the work of a session that failed to its work branch, if it has one and there is work; it is no delivery, and says so.
+   * @throws HoldfastError REMOTE_DIVERGED, REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE
+   */
+  async keep(delivery: Delivery, signal: AbortSignal): Promise<{ branch: string | null; commit: string | null }> {
+    const { snapshot, tree } = delivery;
+    if (snapshot.delivery !== 'branch' || tree === snapshot.base.tree) return { branch: null, commit: null };
+    const commit = await this.commit(delivery);
+    await this.#push(snapshot, commit, signal);
+    return { branch: snapshot.branch, commit };
+  }
+
   /** The commit of a result: parent, tree, author, dates and message come from the snapshot, so it is always the same one. */
-  async commit({ snapshot, digest, tree, verified, summary }: Delivery): Promise<string> {
-    const message = commitMessage({ snapshot, digest, verified, summary });
+  async commit(delivery: Delivery): Promise<string> {
+    const { snapshot, tree } = delivery;
+    const message = commitMessage(delivery);
     const { author, base, createdAt, sessionId } = snapshot;
     return this.#git.open(sessionId).commitTree({ tree, parent: base.commit, message, author, atMs: createdAt });
   }
@@ -81,15 +96,14 @@ export class CommitManager {
   }
 }
 
-function commitMessage(facts: { snapshot: Snapshot; digest: string; verified: boolean; summary: string }): string {
-  const { snapshot, digest, verified, summary } = facts;
+function commitMessage({ snapshot, digest, verified, note, summary }: Delivery): string {
   const title = oneLine(snapshot.goal, 72);
   const body = summary.trim() === '' ? [] : ['', wrap(summary.trim())];
   const assumed =
     snapshot.assumptions.length === 0
       ? []
       : ['', 'Assumed:', ...snapshot.assumptions.map((text) => `- ${oneLine(text, 200)}`)];
-  const unverified = verified ? [] : ['', 'NOT VERIFIED: no acceptance command was run.'];
+  const unverified = verified ? [] : ['', `NOT VERIFIED: ${note ?? 'no acceptance command was run'}.`];
   const trailers = ['', `Holdfast-Session: ${snapshot.sessionId}`, `Holdfast-Snapshot: ${digest}`];
   return [title, ...body, ...assumed, ...unverified, ...trailers, ''].join('\n');
 }

@@ -2,6 +2,7 @@ import { systemPromptFor } from '../agent/system-prompt.ts';
 import { assess } from '../domain/assessment.ts';
 import { acceptanceOf, awaitedBy, mergeSkill, missingInfo, type Contract } from '../domain/contract.ts';
 import { HoldfastError } from '../domain/failure.ts';
+import { guardsOf } from '../domain/guards.ts';
 import type { Base, Frozen } from '../domain/session.ts';
 import { renderSkill, type Skill } from '../domain/skill.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
@@ -11,6 +12,7 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
 import { holdfastVersion, piVersion } from '../version.ts';
+import { discoverAcceptance } from './acceptance-discovery.ts';
 import type { ContractSynthesizer } from './contract-synthesizer.ts';
 import type { Credentials } from './credentials.ts';
 import { probe } from './preflight-probes.ts';
@@ -63,17 +65,20 @@ export class Preflight {
     const tree = baseOf(session).tree;
     const skill = await this.#skill(session);
     const scripts = await this.#scripts(sessionId, tree, skill);
+    const files = await git.open(sessionId).listFiles(tree);
     const { draft } = await synthesizer.synthesize({
       prompt: task.userPrompt,
       ...(skill !== null && { skillText: skill.body }),
       scripts,
-      files: await git.open(sessionId).listFiles(tree),
+      files,
       model: task.model,
       key: await credentials.modelKey(sessionId, task.model),
       signal,
     });
     const remote = task.delivery === 'branch' && task.source.kind === 'repository' ? task.source.url : null;
-    await store.sessions.setContract(sessionId, mergeSkill(draft, skill, { acceptance: task.acceptance, remote }));
+    const discovered = await discoverAcceptance(files, (path) => this.#text(sessionId, tree, path));
+    const demands = { acceptance: task.acceptance, discovered, remote };
+    await store.sessions.setContract(sessionId, mergeSkill(draft, skill, demands));
   }
 
   /** Checks the contract against everything that is known now, and records how each item stands. */
@@ -118,6 +123,12 @@ export class Preflight {
     const scripts = await repository.matchFiles(base.tree, contract.requiredScripts);
     const tools = whitelistFor(skill?.requiredTools ?? [], contract.requiredTools);
     const acceptance = acceptanceOf(contract);
+    if (task.strict && acceptance.length === 0) {
+      throw new HoldfastError(
+        'MISSING_INFORMATION',
+        'strict wants proof, and there is no acceptance command to prove it by.',
+      );
+    }
     return {
       version: 1,
       sessionId: id,
@@ -143,6 +154,7 @@ export class Preflight {
       sandbox: { kind: sandbox.kind, network: 'none' },
       testStrategy: task.testStrategy,
       acceptance,
+      verification: { strict: task.strict, onRedEnd: task.onRedEnd, guards: guardsOf(contract) },
       delivery: task.delivery,
       branch: task.branch,
       author: task.author,
@@ -157,13 +169,17 @@ export class Preflight {
   }
 
   async #scripts(sessionId: string, tree: string, skill: Skill | null): Promise<{ path: string; text: string }[]> {
-    const git = this.#parts.git.open(sessionId);
     const scripts: { path: string; text: string }[] = [];
     for (const path of skill?.requiredScripts ?? []) {
-      const content = await git.readFile(tree, path, MAX_SCRIPT_BYTES);
-      if (content !== null) scripts.push({ path, text: content.toString('utf8') });
+      const text = await this.#text(sessionId, tree, path);
+      if (text !== null) scripts.push({ path, text });
     }
     return scripts;
+  }
+
+  /** A file of a tree as text; null when there is none, or it is too large to be shown to anybody. */
+  async #text(sessionId: string, tree: string, path: string): Promise<string | null> {
+    return (await this.#parts.git.open(sessionId).readFile(tree, path, MAX_SCRIPT_BYTES))?.toString('utf8') ?? null;
   }
 
   async #probePush({ id, task, base }: SessionRecord, signal: AbortSignal): Promise<void> {

@@ -1,36 +1,23 @@
-import type { Change, GitManager } from '../git/git-manager.ts';
-import { totalTokens } from '../domain/usage.ts';
+import { countNotGreen, standingOf, type Verification } from '../domain/gate.ts';
 import type { State } from '../domain/session.ts';
+import { Snapshot } from '../domain/snapshot.ts';
+import { totalTokens } from '../domain/usage.ts';
 import type { Check } from '../domain/verdict.ts';
+import type { Change, GitManager } from '../git/git-manager.ts';
 import type { SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
 import type { CommitManager } from './commit-manager.ts';
+import { toMarkdown } from './report-markdown.ts';
+import { reproductionOf, skippedOf, type Report } from './report.ts';
+import { digestOf } from './snapshot-builder.ts';
+import type { Kept } from './work-keeper.ts';
 
-/** The report of a session as data; `report.json` is this, `report.md` is made of it. */
-export interface Report {
-  readonly sessionId: string;
-  readonly taskId: string;
-  readonly outcome: 'COMPLETE' | 'FAILED';
-  readonly goal: string;
-  readonly snapshot: string | null;
-  readonly base: string | null;
-  readonly branch: string | null;
-  readonly commit: string | null;
-  readonly tree: string | null;
-  /** False also when there was nothing to verify by. */
-  readonly verified: boolean;
-  readonly failure: State<'FAILED'>['failure'] | null;
-  readonly plan: SessionRecord['plan'];
+/** What a report is written about. */
+export interface Ending {
+  readonly ended: State<'COMPLETE' | 'FAILED'>;
+  readonly kept: Kept;
+  /** The agent's own words about its work. */
   readonly summary: string | null;
-  readonly assumptions: readonly string[];
-  readonly changes: readonly Change[];
-  readonly checks: readonly Check[];
-  readonly usage: {
-    readonly turns: number;
-    readonly tokens: number;
-    readonly costUsd: number;
-    readonly wallMs: number;
-  };
 }
 
 /** Writes what a session leaves behind: report, patch and transcript. Whatever the end was, the work is kept. */
@@ -49,36 +36,51 @@ export class ReportWriter {
    * Writes `report.json`, `report.md`, `diff.patch`, `transcript.jsonl`, and `tasks/<id>/transcript.jsonl` of each sub-agent; again, if
    * it is called again.
    */
-  async write(sessionId: string, ended: State<'COMPLETE' | 'FAILED'>, summary: string | null): Promise<void> {
+  async write(sessionId: string, ending: Ending): Promise<void> {
     const session = await this.#store.sessions.get(sessionId);
-    const report = await this.#report(session, ended, summary);
     const put = (name: string, type: string, text: string) =>
       this.#store.artifacts.put(sessionId, name, type, text, Date.now());
-    const { base } = session;
-    if (base !== null && report.tree !== null && (await this.#git.open(sessionId).has(report.tree))) {
-      await this.#commits.keepPatch(sessionId, base.tree, report.tree);
-    } else await put('diff.patch', 'text/x-diff', '');
+    const { tree } = ending.kept;
+    // Where the files are lost, the report is still written.
+    const trees = session.base !== null && tree !== null && (await this.#git.open(sessionId).has(tree));
+    const known = trees ? { base: session.base?.tree ?? '', tree } : null;
+    const patch = known === null ? '' : await this.#commits.keepPatch(sessionId, known.base, known.tree);
+    if (known === null) await put('diff.patch', 'text/x-diff', '');
     const { journal } = this.#store;
-    const keep = async (name: string, thread?: string) => {
+    const keep = async (name: string, thread?: string): Promise<string> => {
       const entries = await journal.transcript(sessionId, thread);
-      await put(name, 'application/jsonl', entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+      const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+      await put(name, 'application/jsonl', text);
+      return text;
     };
-    await keep('transcript.jsonl');
+    const transcript = await keep('transcript.jsonl');
     for (const task of await journal.subAgents(sessionId)) await keep(`tasks/${task}/transcript.jsonl`, task);
+    const changes = known === null ? [] : await this.#git.open(sessionId).changes(known.base, known.tree);
+    const digests = { patch: patch || digestOf(''), transcript: digestOf(transcript) };
+    const report = await this.#report(session, ending, changes, digests);
     await put('report.json', 'application/json', JSON.stringify(report, null, 2));
     await put('report.md', 'text/markdown', toMarkdown(report));
   }
 
-  async #report(session: SessionRecord, ended: State<'COMPLETE' | 'FAILED'>, summary: string | null): Promise<Report> {
-    const { id, task, base, contract, frozen } = session;
-    const checkpoint = await this.#store.journal.latest(id);
+  async #report(
+    session: SessionRecord,
+    { ended, kept, summary }: Ending,
+    changes: readonly Change[],
+    files: Record<string, string>,
+  ): Promise<Report> {
+    const { id, task, base, contract, frozen, plan, createdAt } = session;
     const usage = await this.#store.journal.usage(id);
-    const delivered = ended.phase === 'COMPLETE' ? ended.delivered : null;
-    const tree = delivered?.tree ?? checkpoint?.tree ?? null;
-    const git = this.#git.open(id);
-    // Where the files are lost, the report is still written.
-    const known = base !== null && tree !== null && (await git.has(tree));
-    const changes = known ? await git.changes(base.tree, tree) : [];
+    const snapshot = frozen === null ? null : await this.#snapshot(frozen.digest);
+    const { tree, branch, commit, problem, rounds } = kept;
+    const round = rounds.findLast((verification) => verification.tree === tree);
+    const { checks = [], syntax = [] } = round ?? {};
+    const items = contract?.items ?? [];
+    const agreed = snapshot && {
+      snapshot: frozen?.digest ?? '',
+      contract: snapshot.contract,
+      'system prompt': snapshot.systemPrompt,
+    };
+    const sum = (of: 'additions' | 'deletions') => changes.reduce((total, change) => total + change[of], 0);
     return {
       sessionId: id,
       taskId: task.taskId,
@@ -86,77 +88,58 @@ export class ReportWriter {
       goal: contract?.goal ?? '',
       snapshot: frozen?.digest ?? null,
       base: base?.commit ?? null,
-      branch: delivered?.branch ?? null,
-      commit: delivered?.commit ?? null,
+      branch,
+      commit,
       tree,
-      verified: delivered?.verified ?? false,
+      verified: ended.phase === 'COMPLETE' && ended.delivered.verified,
+      note: round === undefined ? null : standingOf(round).note,
       failure: ended.phase === 'FAILED' ? ended.failure : null,
-      plan: session.plan,
+      plan,
       summary,
+      answers: snapshot?.answers ?? [],
       assumptions: contract?.assumptions ?? [],
+      waived: items
+        .filter(({ state }) => state === 'waived')
+        .map(({ kind, name, evidence }) => ({ kind, name, evidence })),
+      skipped: skippedOf({ strategy: snapshot?.testStrategy ?? null, checks, syntax, items, problem }),
       changes,
-      checks: await this.#checks(id),
-      usage: { turns: usage.turns, tokens: totalTokens(usage), costUsd: usage.costUsd, wallMs: usage.wallMs },
+      diffstat: { files: changes.length, additions: sum('additions'), deletions: sum('deletions') },
+      checks,
+      syntax,
+      rounds: rounds.map((one) => reported(one, one === round)),
+      usage: {
+        turns: usage.turns,
+        tokens: totalTokens(usage),
+        costUsd: usage.costUsd,
+        wallMs: usage.wallMs,
+        checksMs: checks.reduce((total, check) => total + timeOf(check), 0),
+      },
+      createdAt,
+      model: `${task.model.provider}/${task.model.id}`,
+      digests: { ...agreed, ...files },
+      reproduce: reproductionOf({
+        sessionId: id,
+        source: task.source,
+        base: base?.commit ?? null,
+        branch,
+        commit,
+        commands: snapshot?.acceptance ?? [],
+      }),
     };
   }
 
-  async #checks(sessionId: string): Promise<Check[]> {
-    const artifacts = await this.#store.artifacts.list(sessionId);
-    if (!artifacts.some(({ name }) => name === 'checks.json')) return [];
-    const { bytes } = await this.#store.artifacts.read(sessionId, 'checks.json');
-    return JSON.parse(bytes.toString('utf8')) as Check[];
+  /** Null when it cannot be read any more: the end is told all the same. */
+  async #snapshot(digest: string): Promise<Snapshot | null> {
+    const bytes = await this.#store.blobs.get(digest).catch(() => null);
+    return bytes === null ? null : (Snapshot.safeParse(JSON.parse(bytes.toString('utf8'))).data ?? null);
   }
 }
 
-/** The report for people. */
-export function toMarkdown(report: Report): string {
-  const { usage } = report;
-  return [
-    `# ${report.outcome === 'COMPLETE' ? 'Done' : 'Failed'}: ${report.goal || report.sessionId}`,
-    ...(report.failure === null
-      ? []
-      : [`**${report.failure.code}**: ${report.failure.message}\n\n${report.failure.remedy}`]),
-    ...(report.outcome === 'COMPLETE' && !report.verified ? ['**NOT VERIFIED: no acceptance command was run.**'] : []),
-    table([
-      ['Session', report.sessionId],
-      ['Snapshot', report.snapshot],
-      ['Base commit', report.base],
-      ['Branch', report.branch],
-      ['Commit', report.commit],
-      [
-        'Usage',
-        `${usage.turns} turns, ${usage.tokens} tokens, ${usage.costUsd.toFixed(4)} USD, ${Math.round(usage.wallMs / 1000)} s`,
-      ],
-    ]),
-    ...section('What was done', report.summary === null ? [] : [report.summary]),
-    ...section(
-      'Plan',
-      report.plan.map(({ title, status }) => `- [${status === 'done' ? 'x' : ' '}] ${title}`),
-    ),
-    ...section(
-      'Changes',
-      report.changes.map((change) => `- ${change.status} \`${change.path}\` +${change.additions} −${change.deletions}`),
-    ),
-    ...section('Checks', report.checks.map(describeCheck)),
-    ...section(
-      'Assumptions',
-      report.assumptions.map((text) => `- ${text}`),
-    ),
-    '',
-  ].join('\n\n');
+function reported(verification: Verification, kept: boolean): Report['rounds'][number] {
+  const { round, tree } = verification;
+  return { round, tree, notGreen: countNotGreen(verification), kept };
 }
 
-function describeCheck({ command, verdict, baseline, after }: Check): string {
-  const exit = (run: Check['after']) =>
-    run === null ? 'not run' : run.reason === 'exit' ? `exit ${run.exitCode}` : run.reason;
-  return `- **${verdict}** \`${command}\` (before: ${exit(baseline)}, after: ${exit(after)}; log ${after?.log ?? 'none'})`;
-}
-
-function section(title: string, lines: readonly string[]): string[] {
-  return lines.length === 0 ? [] : [`## ${title}`, lines.join('\n')];
-}
-
-function table(rows: readonly (readonly [string, string | null])[]): string {
-  const lines = rows.filter(([, value]) => value !== null).map(([name, value]) => `| ${name} | ${value} |`);
-  return ['| | |', '|---|---|', ...lines].join('\n');
+function timeOf({ baseline, after }: Check): number {
+  return [baseline, baseline?.again, after, after?.again].reduce((total, run) => total + (run?.wallMs ?? 0), 0);
 }

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../domain/failure.ts';
+import { standingOf } from '../domain/gate.ts';
 import type { Delivered, Frozen, Limits, State } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { GitManager } from '../git/git-manager.ts';
@@ -6,12 +7,15 @@ import type { SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
 import type { CommitManager } from './commit-manager.ts';
 import type { Credentials } from './credentials.ts';
+import { evidenceOf } from './evidence.ts';
 import type { ChunkOutcome, ExecutionRunner } from './execution-runner.ts';
 import type { VerificationOutcome } from './index.ts';
 import type { ReportWriter } from './report-writer.ts';
 import type { SnapshotBuilder } from './snapshot-builder.ts';
 import type { SourceImporter } from './source-importer.ts';
-import { evidenceOf, type Verifier } from './verifier.ts';
+import { verificationsOf } from './verification-records.ts';
+import type { Verifier } from './verifier.ts';
+import type { WorkKeeper } from './work-keeper.ts';
 
 /** What the execution is made of. */
 export interface ExecutionParts {
@@ -23,6 +27,7 @@ export interface ExecutionParts {
   readonly runner: ExecutionRunner;
   readonly verifier: Verifier;
   readonly commits: CommitManager;
+  readonly keeper: WorkKeeper;
   readonly reports: ReportWriter;
   readonly chunk: { readonly maxTurns: number; readonly maxMs: number };
 }
@@ -61,12 +66,9 @@ export class SessionExecution {
     const { sources, verifier } = this.#parts;
     const { snapshot } = await this.#load(sessionId);
     await sources.ensure(sessionId, signal);
-    const { accepted, verified, checks } = await verifier.verify(snapshot, tree, iteration, { signal });
-    const evidence = accepted
-      ? null
-      : await this.#keepEvidence(sessionId, evidenceOf(checks, iteration + 1), iteration + 1);
-    const summary = checks.map(({ command, verdict }) => `${verdict}: ${command}`).join('; ') || 'nothing was run';
-    return { accepted, verified, summary, evidence };
+    const { accepted, standing, summary, verification } = await verifier.verify(snapshot, tree, iteration, signal);
+    const evidence = accepted ? null : await this.#keepEvidence(sessionId, evidenceOf(verification), iteration + 1);
+    return { accepted, verified: standing.verified, summary, evidence };
   }
 
   /** Commits the result and brings it where the task wants it. */
@@ -75,18 +77,22 @@ export class SessionExecution {
     signal: AbortSignal,
   ): Promise<Delivered> {
     const { sessionId, tree, verified } = input;
-    const { commits, sources } = this.#parts;
+    const { commits, sources, store } = this.#parts;
     const { snapshot, frozen } = await this.#load(sessionId);
     await sources.ensure(sessionId, signal);
     const summary = (await this.#summary(sessionId)) ?? '';
-    return commits.deliver({ snapshot, digest: frozen.digest, tree, verified, summary }, signal);
+    const round = (await verificationsOf(store, sessionId)).findLast((verification) => verification.tree === tree);
+    const note = round === undefined ? null : standingOf(round).note;
+    return commits.deliver({ snapshot, digest: frozen.digest, tree, verified, note, summary }, signal);
   }
 
   /** Writes what the session leaves behind. */
   async conclude(sessionId: string, ended: State<'COMPLETE' | 'FAILED'>, signal: AbortSignal): Promise<void> {
     // The end is told even where the files are out of reach: the report then names no changes.
     await this.#parts.sources.ensure(sessionId, signal).catch(() => undefined);
-    await this.#parts.reports.write(sessionId, ended, await this.#summary(sessionId));
+    const summary = await this.#summary(sessionId);
+    const kept = await this.#parts.keeper.keep(sessionId, ended, summary, signal);
+    await this.#parts.reports.write(sessionId, { ended, kept, summary });
   }
 
   /** Removes what is disposable: work trees, and the secrets that only the work needed. */

@@ -1,139 +1,104 @@
-import { isAccepted, isGreen, judge, type Check, type CheckRun } from '../domain/verdict.ts';
+import { standingOf, summaryOf, type Standing, type Verification } from '../domain/gate.ts';
+import { reasonToLeaveOut } from '../domain/incremental.ts';
+import { verificationOf, type Snapshot } from '../domain/snapshot.ts';
+import { isGreen, judge, type Check, type CheckRun } from '../domain/verdict.ts';
 import type { GitManager } from '../git/git-manager.ts';
-import { runInSandbox } from '../sandbox/run-in-sandbox.ts';
-import type { Sandbox } from '../sandbox/sandbox.ts';
-import type { Snapshot } from '../domain/snapshot.ts';
 import type { Store } from '../store/store.ts';
+import type { CheckRunner } from './check-runner.ts';
+import { goesBack } from './evidence.ts';
+import type { SyntaxChecker } from './syntax-checker.ts';
+import { keepVerification } from './verification-records.ts';
 
-const TAIL_LINES = 60;
-const MAX_LOG_BYTES = 4 * 2 ** 20;
+const BASELINE = 'checks/baseline.json';
 
-/** What the server found out about a result. */
-export interface Verification {
+/** What a verification said. */
+export interface Verdicts {
+  readonly verification: Verification;
+  /** True when the result may be delivered. */
   readonly accepted: boolean;
-  /** False when nothing was run: said loudly, never shown green. */
-  readonly verified: boolean;
-  readonly checks: readonly Check[];
-}
-
-/** What a verification needs to be told by whoever runs it. */
-export interface VerifierContext {
-  readonly signal: AbortSignal;
+  readonly standing: Standing;
+  /** One line for people. */
+  readonly summary: string;
 }
 
 /** Runs the acceptance commands of the snapshot itself: on the base commit and on the result, each in a clean tree in the sandbox. */
 export class Verifier {
   readonly #store: Store;
   readonly #git: GitManager;
-  readonly #sandbox: Sandbox;
-  readonly #timeoutMs: number;
+  readonly #checks: CheckRunner;
+  readonly #syntax: SyntaxChecker;
 
   constructor(deps: {
     readonly store: Store;
     readonly git: GitManager;
-    readonly sandbox: Sandbox;
-    readonly timeoutMs: number;
+    readonly checks: CheckRunner;
+    readonly syntax: SyntaxChecker;
   }) {
     this.#store = deps.store;
     this.#git = deps.git;
-    this.#sandbox = deps.sandbox;
-    this.#timeoutMs = deps.timeoutMs;
+    this.#checks = deps.checks;
+    this.#syntax = deps.syntax;
   }
 
-  /** Judges a tree. Logs become artifacts; a command that fails on the result is run once more, to tell red from flaky. */
-  async verify(snapshot: Snapshot, tree: string, round: number, context: VerifierContext): Promise<Verification> {
+  /** Judges a tree. What was found is kept as `checks/round-<n>.json`, the logs beside it. */
+  async verify(snapshot: Snapshot, tree: string, round: number, signal: AbortSignal): Promise<Verdicts> {
+    const { sessionId, base, limits, testStrategy: strategy } = snapshot;
+    const { strict } = verificationOf(snapshot);
+    const skipped = strategy === 'skip';
+    const syntax = skipped ? [] : await this.#syntax.check({ sessionId, base: base.tree, tree }, signal);
+    const checks = skipped ? [] : await this.#judgeAll(snapshot, tree, round, signal);
+    const verification: Verification = { round, tree, strategy, strict, checks, syntax };
+    await keepVerification(this.#store, sessionId, verification);
+    return {
+      verification,
+      accepted: !goesBack(verification, limits.maxIterations > 0),
+      standing: standingOf(verification),
+      summary: summaryOf(verification),
+    };
+  }
+
+  async #judgeAll(snapshot: Snapshot, tree: string, round: number, signal: AbortSignal): Promise<Check[]> {
     const { sessionId, acceptance, testStrategy } = snapshot;
-    if (testStrategy === 'skip' || acceptance.length === 0) return { accepted: true, verified: false, checks: [] };
-    const baselines = await this.#baseline(snapshot, context);
-    const afters = await this.#runAll(sessionId, 'check-result', tree, acceptance, `checks/round-${round}`, context);
-    const checks: Check[] = [];
-    for (const [index, command] of acceptance.entries()) {
-      const baseline = baselines[index] ?? null;
-      const after = afters[index] ?? null;
-      const red = after !== null && !isGreen(after);
-      const again = red
-        ? await this.#runAll(
-            sessionId,
-            'check-result',
-            tree,
-            [command],
-            `checks/round-${round}-again-${index + 1}`,
-            context,
-          )
-        : [];
-      checks.push({ command, baseline, after, verdict: judge(baseline, after, again[0] ?? null) });
-    }
-    await this.#store.artifacts.put(
-      sessionId,
-      'checks.json',
-      'application/json',
-      JSON.stringify(checks, null, 2),
-      Date.now(),
-    );
-    return { accepted: isAccepted(checks), verified: true, checks };
+    if (acceptance.length === 0) return [];
+    const leftOut = await this.#leftOut(snapshot, tree);
+    const commands = acceptance.filter((command) => !leftOut.has(command));
+    const full = testStrategy === 'full' ? await this.#baseline(snapshot, signal) : null;
+    const job = { sessionId, tree, commands, logs: `checks/round-${round}` };
+    const afters = await this.#checks.run(job, signal);
+    const baseline = full ?? (afters.every(isGreen) ? [] : await this.#baseline(snapshot, signal));
+    const { guards } = verificationOf(snapshot);
+    return acceptance.map((command) => {
+      const before = baseline.find((run) => run.command === command) ?? null;
+      const after = afters.find((run) => run.command === command) ?? null;
+      const note = leftOut.get(command) ?? (before === null ? 'not run on the base commit' : null);
+      return {
+        command,
+        required: !guards.includes(command),
+        verdict: judge(before, after),
+        baseline: before,
+        after,
+        note,
+      };
+    });
+  }
+
+  /** The commands that this change need not run, with the reason. */
+  async #leftOut({ sessionId, acceptance, base, testStrategy }: Snapshot, tree: string): Promise<Map<string, string>> {
+    if (testStrategy !== 'incremental') return new Map();
+    const changed = (await this.#git.open(sessionId).changes(base.tree, tree)).map(({ path }) => path);
+    const reasons = acceptance.map((command) => [command, reasonToLeaveOut(command, changed)] as const);
+    return new Map(reasons.filter((pair): pair is [string, string] => pair[1] !== null));
   }
 
   /** The runs on the base commit; made once and kept, for the base does not change. */
-  async #baseline({ sessionId, base, acceptance }: Snapshot, context: VerifierContext): Promise<CheckRun[]> {
-    const name = 'checks/baseline.json';
-    const known = await this.#store.artifacts.list(sessionId);
-    if (known.some((artifact) => artifact.name === name)) {
-      const { bytes } = await this.#store.artifacts.read(sessionId, name);
-      return JSON.parse(bytes.toString('utf8')) as CheckRun[];
+  async #baseline({ sessionId, base, acceptance }: Snapshot, signal: AbortSignal): Promise<CheckRun[]> {
+    const { artifacts } = this.#store;
+    if ((await artifacts.list(sessionId)).some(({ name }) => name === BASELINE)) {
+      return JSON.parse((await artifacts.read(sessionId, BASELINE)).bytes.toString('utf8')) as CheckRun[];
     }
-    const runs = await this.#runAll(sessionId, 'check-base', base.tree, acceptance, 'checks/baseline', context);
-    await this.#store.artifacts.put(sessionId, name, 'application/json', JSON.stringify(runs, null, 2), Date.now());
+    const job = { sessionId, tree: base.tree, commands: acceptance, logs: 'checks/baseline' };
+    const runs = await this.#checks.run(job, signal);
+    await artifacts.put(sessionId, BASELINE, 'application/json', JSON.stringify(runs, null, 2), Date.now());
     return runs;
   }
-
-  async #runAll(
-    sessionId: string,
-    place: string,
-    tree: string,
-    commands: readonly string[],
-    logs: string,
-    { signal }: VerifierContext,
-  ): Promise<CheckRun[]> {
-    const workTree = this.#git.open(sessionId).workspace(place);
-    await workTree.remove();
-    await workTree.restore(tree);
-    const runs: CheckRun[] = [];
-    for (const [index, command] of commands.entries()) {
-      signal.throwIfAborted();
-      const options = { signal, limits: { wallMs: this.#timeoutMs, outputBytes: MAX_LOG_BYTES }, env: { CI: 'true' } };
-      const run = await runInSandbox(
-        this.#sandbox,
-        ['/bin/bash', '-c', `exec 2>&1; ${command}`],
-        workTree.spec,
-        options,
-      );
-      signal.throwIfAborted();
-      const log = await this.#store.artifacts.put(
-        sessionId,
-        `${logs}-${index + 1}.log`,
-        'text/plain',
-        run.stdout,
-        Date.now(),
-      );
-      const { exitCode, reason, wallMs } = run;
-      runs.push({ command, exitCode, reason, wallMs: Math.round(wallMs), log: log.blob, tail: tailOf(run.stdout) });
-    }
-    await workTree.remove();
-    return runs;
-  }
-}
-
-/** The evidence that goes back to the agent: what is red, with the end of its log. Stable text for the same runs. */
-export function evidenceOf(checks: readonly Check[], round: number): string {
-  const red = checks.filter(({ verdict }) => verdict === 'regressed' || verdict === 'still_failing');
-  const parts = red.map(({ command, verdict, after }) => {
-    const end = after?.reason === 'exit' ? `exit code ${after.exitCode}` : `ended by ${after?.reason}`;
-    return `$ ${command}\n${verdict}, ${end}\n${after?.tail ?? ''}`;
-  });
-  const head = `Verification round ${round}: the server ran the acceptance commands on your result and they are not green.`;
-  return [head, ...parts, 'Correct the work, then call submit_result again.'].join('\n\n');
-}
-
-function tailOf(output: Buffer): string {
-  return output.toString('utf8').trimEnd().split('\n').slice(-TAIL_LINES).join('\n').slice(-8000);
 }

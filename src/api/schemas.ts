@@ -4,6 +4,7 @@ import { failureCodes } from '../domain/failure.ts';
 import { thinkingLevels, modelProviders } from '../domain/model-spec.ts';
 import { pathFault } from '../domain/relative-path.ts';
 import { phases, stages } from '../domain/session.ts';
+import { redEnds, testStrategies } from '../domain/task.ts';
 
 const short = z.string().trim().min(1).max(255);
 const text = z.string().trim().min(1).max(200_000);
@@ -89,15 +90,26 @@ export const CreateSession = z
       .partial()
       .optional(),
     limits: Limits.optional(),
-    testStrategy: z
-      .enum(['full', 'skip'], { error: 'must be full or skip; incremental is not available in this version' })
-      .default('full'),
-    acceptance: z.array(z.string().trim().min(1).max(2000)).max(20).default([]),
     keepIgnored: z
       .array(glob)
       .max(20)
       .default([])
       .openapi({ description: 'Globs of files that git ignores and every checkpoint is to keep all the same.' }),
+    testStrategy: z.enum(testStrategies).default('full').openapi({
+      description:
+        'full: every acceptance command on base and result. incremental: what the change reaches. skip: none.',
+    }),
+    acceptance: z.array(z.string().trim().min(1).max(2000)).max(20).default([]).openapi({
+      description: 'Commands that must be green on the result. Without any, those of the repository are proposed.',
+    }),
+    strict: z.boolean().default(false).openapi({
+      description:
+        'Every acceptance command must be run and green; else only regressions and demanded commands in red forbid the delivery.',
+    }),
+    onRedEnd: z.enum(redEnds).default('keep').openapi({
+      description:
+        'What is kept when the last round is red: the newest work, or that of the round with the fewest commands not green.',
+    }),
     webhook: z
       .strictObject({
         url: z.string().min(1).max(2000),

@@ -58,7 +58,7 @@ export async function takeIn(body: CreateSession, defaults: TaskDefaults, checks
 /** What of a request can be wrong beyond its shape. */
 type Checkable = Pick<
   CreateSession,
-  'source' | 'workingDir' | 'webhook' | 'skillText' | 'skill' | 'model' | 'delivery'
+  'source' | 'workingDir' | 'webhook' | 'skillText' | 'skill' | 'model' | 'delivery' | 'strict' | 'testStrategy'
 >;
 
 /** The parts of a {@link Checkable} each by itself: one that has not its shape is left out, unknown fields are passed over. */
@@ -77,6 +77,8 @@ const Parts = z.object({
   skill: shape.skill.catch(undefined),
   model: shape.model.catch(undefined),
   delivery: shape.delivery.catch(undefined),
+  strict: shape.strict.catch(false),
+  testStrategy: shape.testStrategy.catch('full'),
 });
 
 /** The faults in meaning of a body that has faults of shape as well, so that its sender learns of all of them at once. */
@@ -126,7 +128,7 @@ function lookAt(body: Checkable, defaults: TaskDefaults, checks: IntakeChecks): 
   if (body.skillText !== undefined && body.skill !== undefined)
     faults.push({ path: 'skill', message: 'give either skillText or skill' });
   if (skill?.kind === 'inline') check('skillText', () => parseSkill(skill.text));
-  faults.push(...modelFaults(body, defaults), ...deliveryFaults(body));
+  faults.push(...modelFaults(body, defaults), ...deliveryFaults(body), ...strictFaults(body));
   return { source, faults, causes };
 }
 
@@ -186,6 +188,11 @@ function deliveryFaults({ delivery, workingDir }: Checkable): Fault[] {
   return [];
 }
 
+function strictFaults({ strict, testStrategy }: Checkable): Fault[] {
+  if (!strict || testStrategy === 'full') return [];
+  return [{ path: 'strict', message: `wants every check run: not with testStrategy ${testStrategy}` }];
+}
+
 function taskOf(
   id: string,
   body: CreateSession,
@@ -220,6 +227,8 @@ function taskOf(
     testStrategy: body.testStrategy,
     acceptance: body.acceptance,
     keepIgnored: body.keepIgnored,
+    strict: body.strict,
+    onRedEnd: body.onRedEnd,
     webhook: body.webhook === undefined ? null : { url: body.webhook.url, events: body.webhook.events ?? null },
     labels: body.labels,
     preflightTimeoutMs: body.preflightTimeoutMs ?? defaults.preflightTimeoutMs,

@@ -42,7 +42,7 @@ function verdictOn(item: ContractItem, questions: readonly Question[], known: Kn
   const finding = known.findings.find(({ kind, name }) => kind === item.kind && name === item.name);
   if (finding?.confirmed === true) return { state: 'satisfied', evidence: finding.evidence };
   const evidence = finding?.evidence ?? 'no probe looked at it';
-  return { state: item.source === 'model' ? 'unverified' : 'missing', evidence };
+  return { state: item.source === 'model' || item.source === 'repository' ? 'unverified' : 'missing', evidence };
 }
 
 function verdictOnInput(item: ContractItem, questions: readonly Question[], known: Known): Verdict {

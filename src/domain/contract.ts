@@ -94,7 +94,7 @@ export const ContractItem = z.strictObject({
   /** The input's name, glob, tool, path, command, remote or question id. */
   name: z.string(),
   state: z.enum(['satisfied', 'missing', 'unverified', 'waived']),
-  source: z.enum(['skill', 'model', 'task']),
+  source: z.enum(['skill', 'model', 'task', 'repository']),
   /** What the state rests on, for people. */
   evidence: z.string(),
 });
@@ -121,6 +121,8 @@ export type Contract = z.infer<typeof Contract>;
 /** What the task itself demands besides skill and model. */
 export interface TaskDemands {
   readonly acceptance: readonly string[];
+  /** Commands that the repository suggests: proposals, like the model's. */
+  readonly discovered?: readonly string[];
   /** The remote that the delivery pushes to, or null. */
   readonly remote: string | null;
 }
@@ -160,6 +162,7 @@ export function mergeSkill(
     ...itemsOf('command', [
       [task.acceptance, 'task'],
       [skill?.acceptance, 'skill'],
+      [task.discovered, 'repository'],
       [draft.acceptance, 'model'],
     ]),
     ...itemsOf('remote', [[task.remote === null ? [] : [task.remote], 'task']]),
@@ -264,13 +267,18 @@ export function openQuestions(contract: Contract): Question[] {
 
 /**
  * The commands that decide whether the work is done: those of the task and the skill. Only when there are none, those
- * that the model proposed and a probe confirmed; a command it made up must not be able to fail the work.
+ * that the repository suggests or the model proposed and a probe confirmed; a command made up must not be able to fail the work.
  */
 export function acceptanceOf({ items }: Contract): string[] {
   const commands = items.filter(({ kind }) => kind === 'command');
-  const demanded = commands.filter(({ source }) => source !== 'model');
+  const demanded = commands.filter(({ source }) => !isProposal(source));
   const chosen = demanded.length > 0 ? demanded : commands.filter(({ state }) => state === 'satisfied');
   return chosen.map(({ name }) => name);
+}
+
+/** True for who only suggests a command: what was red before may stay red then. */
+export function isProposal(source: Source): boolean {
+  return source === 'model' || source === 'repository';
 }
 
 /** An input of the model's is asked by its question; saying both would ask twice. */

@@ -1,6 +1,15 @@
 import * as z from 'zod';
 import { ModelSpec } from './model-spec.ts';
-import { Author, Source, TaskLimits } from './task.ts';
+import { Author, redEnds, Source, TaskLimits, testStrategies } from './task.ts';
+
+const VerificationRules = z.strictObject({
+  /** Every command must be run and green; else only a regression, or a demanded command in red, forbids the delivery. */
+  strict: z.boolean(),
+  /** What is kept when the last round is red: the newest work, or that of the best round. */
+  onRedEnd: z.enum(redEnds),
+  /** The acceptance commands that nobody demanded, but that were found or proposed. */
+  guards: z.array(z.string()),
+});
 
 const HashedFile = z.strictObject({ path: z.string(), sha256: z.string() });
 
@@ -29,8 +38,10 @@ export const Snapshot = z.strictObject({
   systemPrompt: z.string(),
   limits: TaskLimits,
   sandbox: z.strictObject({ kind: z.enum(['bwrap', 'off']), network: z.literal('none') }),
-  testStrategy: z.enum(['full', 'skip']),
+  testStrategy: z.enum(testStrategies),
   acceptance: z.array(z.string()),
+  /** How the acceptance commands decide; snapshots of versions that had no choice have none. */
+  verification: VerificationRules.optional(),
   delivery: z.enum(['branch', 'directory', 'patch']),
   branch: z.string(),
   author: Author,
@@ -39,3 +50,8 @@ export const Snapshot = z.strictObject({
   createdAt: z.int(),
 });
 export type Snapshot = z.infer<typeof Snapshot>;
+
+/** How the acceptance commands of a snapshot decide. */
+export function verificationOf({ verification }: Snapshot): z.infer<typeof VerificationRules> {
+  return verification ?? { strict: false, onRedEnd: 'keep', guards: [] };
+}

@@ -22,6 +22,12 @@ export const Author = z.strictObject({ name: z.string(), email: z.string() });
 /** Who they are by when the task names nobody. */
 export const defaultAuthor = { name: 'Holdfast', email: 'holdfast@localhost' };
 
+/** Which checks the server runs: all, those that the change reaches (see incremental.ts), or none. */
+export const testStrategies = ['full', 'incremental', 'skip'] as const;
+
+/** What is kept of a session whose last round of checks is red: the newest work, or that of the best round. */
+export const redEnds = ['keep', 'best'] as const;
+
 /** Limits of a task, see Limits in session.ts. */
 export const TaskLimits = z.strictObject({
   maxSteps: z.int().min(1).max(100_000),
@@ -46,9 +52,11 @@ export const Task = z.strictObject({
   author: Author,
   model: ModelSpec,
   limits: TaskLimits,
-  testStrategy: z.enum(['full', 'skip']),
+  testStrategy: z.enum(testStrategies),
   acceptance: z.array(z.string()),
   keepIgnored: z.array(z.string()).default([]),
+  strict: z.boolean().default(false),
+  onRedEnd: z.enum(redEnds).default('keep'),
   webhook: z.strictObject({ url: z.string(), events: z.array(z.string()).nullable() }).nullable(),
   labels: z.array(z.string()),
   preflightTimeoutMs: z.int(),

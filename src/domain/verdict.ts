@@ -1,41 +1,71 @@
 /** What happened to one acceptance command, on the base commit and on the result. */
 export type Verdict = 'fixed' | 'passing' | 'regressed' | 'still_failing' | 'flaky' | 'not_run';
 
-/** One run of one acceptance command in a clean tree. */
-export interface CheckRun {
-  readonly command: string;
+/** One end of one acceptance command. */
+export interface CheckEnd {
   /** Null when the command did not end by itself. */
   readonly exitCode: number | null;
   readonly reason: string;
   readonly wallMs: number;
-  /** Blob id of the full log. */
+  /** Blob id of the full log: its SHA-256. */
   readonly log: string;
+  /** The name of the artifact that holds the full log. */
+  readonly artifact: string;
   /** The last lines of the log, for people and for the agent. */
   readonly tail: string;
+}
+
+/** One run of one acceptance command in a clean tree. */
+export interface CheckRun extends CheckEnd {
+  readonly command: string;
+  /** The one repetition of a failure, in a tree restored for it; null when the first run was green. */
+  readonly again: CheckEnd | null;
 }
 
 /** One acceptance command with both its runs. */
 export interface Check {
   readonly command: string;
+  /** True when task or skill demand it; the others were found or proposed, and guard what was green. */
+  readonly required: boolean;
   readonly verdict: Verdict;
   readonly baseline: CheckRun | null;
   readonly after: CheckRun | null;
+  /** Why it was not run, or what its verdict leaves open; null when there is nothing to say. */
+  readonly note: string | null;
+}
+
+/** The syntax of the changed files that one tool can read. */
+export interface SyntaxCheck {
+  readonly tool: string;
+  /** How many changed files it is about. */
+  readonly files: number;
+  /** `regressed`: a file that was sound before, or was not there. */
+  readonly verdict: 'passing' | 'regressed' | 'still_failing' | 'not_run';
+  readonly faults: readonly { readonly path: string; readonly message: string }[];
+  /** Why nothing was checked, or null. */
+  readonly note: string | null;
 }
 
 /** True when the run ended by itself with code 0. */
-export function isGreen(run: CheckRun): boolean {
+export function isGreen(run: Pick<CheckEnd, 'reason' | 'exitCode'>): boolean {
   return run.reason === 'exit' && run.exitCode === 0;
 }
 
-/** The verdict over one command; `confirmation` is the second run of a command that failed on the result. */
-export function judge(baseline: CheckRun | null, after: CheckRun | null, confirmation: CheckRun | null): Verdict {
+/** The verdict over one command. A run that was red and then green proves nothing, whichever side it is on. */
+export function judge(baseline: CheckRun | null, after: CheckRun | null): Verdict {
   if (after === null) return 'not_run';
-  if (!isGreen(after) && confirmation !== null && isGreen(confirmation)) return 'flaky';
-  if (isGreen(after)) return baseline === null || isGreen(baseline) ? 'passing' : 'fixed';
-  return baseline !== null && isGreen(baseline) ? 'regressed' : 'still_failing';
+  const before = baseline === null ? null : colorOf(baseline);
+  switch (colorOf(after)) {
+    case 'flaky':
+      return 'flaky';
+    case 'green':
+      return before === 'red' ? 'fixed' : before === 'flaky' ? 'flaky' : 'passing';
+    case 'red':
+      return before === 'green' || before === 'flaky' ? 'regressed' : 'still_failing';
+  }
 }
 
-/** True when nothing forbids the delivery: no command is red on the result. */
-export function isAccepted(checks: readonly Check[]): boolean {
-  return checks.every(({ verdict }) => verdict !== 'regressed' && verdict !== 'still_failing');
+function colorOf(run: CheckRun): 'green' | 'red' | 'flaky' {
+  if (isGreen(run)) return 'green';
+  return run.again !== null && isGreen(run.again) ? 'flaky' : 'red';
 }

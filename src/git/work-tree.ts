@@ -93,8 +93,17 @@ export class WorkTree {
     return this.#sandbox.adopt(this.spec.workspace);
   }
 
+  /** Makes a further directory, beside the work tree, for commands that are given it as a writable path; answers that path. */
+  async makeScratch(): Promise<string> {
+    const directory = `${this.spec.workspace}.scratch`;
+    await makeReadableDirectory(directory);
+    await this.#sandbox.adopt(directory);
+    return directory;
+  }
+
   /** Removes the directory and everything beside it. */
   async remove(): Promise<void> {
+    await rm(`${this.spec.workspace}.scratch`, { recursive: true, force: true });
     await rm(this.spec.workspace, { recursive: true, force: true });
     await rm(this.#state, { recursive: true, force: true });
   }

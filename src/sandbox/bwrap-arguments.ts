@@ -83,7 +83,7 @@ export function sessionArguments(spec: SandboxSpec, limits: SandboxLimits, git: 
 /** The environment inside: complete, nothing is inherited. */
 export function environmentArguments(env: Readonly<Record<string, string>>): string[] {
   const all = {
-    PATH: '/usr/local/bin:/usr/bin:/bin',
+    PATH: '/usr/local/bin:/usr/bin:/bin:/usr/local/go/bin', // The last is where Go's own archive is unpacked.
     HOME: '/home/agent',
     LANG: 'C.UTF-8',
     TERM: 'dumb',

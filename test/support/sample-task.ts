@@ -21,6 +21,8 @@ export function sampleTask(changes: Partial<Task> = {}): Task {
     testStrategy: 'full',
     acceptance: [],
     keepIgnored: [],
+    strict: false,
+    onRedEnd: 'keep',
     webhook: null,
     labels: [],
     preflightTimeoutMs: 60_000,

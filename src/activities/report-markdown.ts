@@ -1,0 +1,121 @@
+import type { Check, CheckRun, SyntaxCheck } from '../domain/verdict.ts';
+import type { Report } from './report.ts';
+
+/** The report for people. */
+export function toMarkdown(report: Report): string {
+  const { assumptions, changes, checks, diffstat, plan, reproduce, skipped, summary, syntax, waived } = report;
+  const total = `${diffstat.files} files, +${diffstat.additions} −${diffstat.deletions}`;
+  return [
+    `# ${report.outcome === 'COMPLETE' ? 'Done' : 'Failed'}: ${oneLine(report.goal) || report.sessionId}`,
+    ...headlines(report),
+    facts(report),
+    ...section('What was done', summary === null ? [] : [summary]),
+    ...section(
+      'Plan',
+      plan.map(({ title, status }) => `- [${status === 'done' ? 'x' : ' '}] ${oneLine(title)}`),
+    ),
+    ...section(
+      `Changes: ${total}`,
+      changes.map((change) => `- ${change.status} ${code(change.path)} +${change.additions} −${change.deletions}`),
+    ),
+    ...section('Checks', [...checks.map(describeCheck), ...syntax.map(describeSyntax)]),
+    ...section('Rounds', roundsOf(report)),
+    ...section(
+      'Answered',
+      report.answers.map(({ question, answer }) => `- ${oneLine(question)} → ${oneLine(answer)}`),
+    ),
+    ...section(
+      'Assumed',
+      assumptions.map((text) => `- ${oneLine(text)}`),
+    ),
+    ...section(
+      'Waived',
+      waived.map(({ kind, name, evidence }) => `- ${kind} ${code(name)}: ${oneLine(evidence)}`),
+    ),
+    ...section(
+      'Skipped, or not proven',
+      skipped.map((text) => `- ${oneLine(text)}`),
+    ),
+    ...section(
+      'Digests',
+      Object.entries(report.digests).map(([name, digest]) => `- ${name}: ${code(digest)}`),
+    ),
+    ...section('How to reproduce', reproduce.length === 0 ? [] : [`~~~bash\n${reproduce.join('\n')}\n~~~`]),
+    '',
+  ].join('\n\n');
+}
+
+function headlines({ failure, note, outcome, verified }: Report): string[] {
+  const why = failure === null ? [] : [`**${failure.code}**: ${failure.message}\n\n${failure.remedy}`];
+  if (verified) return note === null ? why : [...why, `**VERIFIED, with a reservation: ${note}.**`];
+  return outcome === 'FAILED' ? why : [`**NOT VERIFIED: ${note ?? 'no acceptance command was run'}.**`];
+}
+
+function facts({ usage, ...report }: Report): string {
+  const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;
+  const cost = `${usage.turns} turns, ${usage.tokens} tokens, ${usage.costUsd.toFixed(4)} USD`;
+  return table([
+    ['Session', report.sessionId],
+    ['Snapshot', report.snapshot],
+    ['Base commit', report.base],
+    ['Branch', report.branch],
+    ['Commit', report.commit],
+    ['Model', report.model],
+    ['Cost', cost],
+    ['Time', `${seconds(usage.wallMs)} of work, ${seconds(usage.checksMs)} of checks`],
+    ['Started', new Date(report.createdAt).toISOString()],
+  ]);
+}
+
+function describeCheck({ command, required, verdict, baseline, after, note }: Check): string {
+  const logs = [baseline, after].flatMap((run) => (run === null ? [] : [`${code(run.artifact)} ${run.log}`]));
+  const said = [
+    `before: ${endOf(baseline)}, after: ${endOf(after)}`,
+    ...(required ? [] : ['proposed, not demanded']),
+    ...(note === null ? [] : [note]),
+    ...(logs.length === 0 ? [] : [`logs: ${logs.join(', ')}`]),
+  ];
+  return `- **${verdict}** ${code(command)} (${said.join('; ')})`;
+}
+
+function endOf(run: CheckRun | null): string {
+  if (run === null) return 'not run';
+  const end = (one: Pick<CheckRun, 'exitCode' | 'reason'>) =>
+    one.reason === 'exit' ? `exit ${one.exitCode}` : one.reason;
+  return run.again === null ? end(run) : `${end(run)}, again ${end(run.again)}`;
+}
+
+function describeSyntax({ tool, files, verdict, faults, note }: SyntaxCheck): string {
+  const named = faults.slice(0, 10).map(({ path, message }) => `${code(path)}: ${oneLine(message).slice(0, 200)}`);
+  const said = [`${files} changed files`, ...named, ...(note === null ? [] : [oneLine(note)])];
+  return `- **${verdict}** syntax, ${tool} (${said.join('; ')})`;
+}
+
+function roundsOf({ rounds }: Report): string[] {
+  if (rounds.length < 2) return [];
+  return rounds.map(
+    ({ round, tree, notGreen, kept }) =>
+      `- round ${round + 1}: ${notGreen} not green, tree ${code(tree)}${kept ? ' (**the files of this report**)' : ''}`,
+  );
+}
+
+function section(title: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [`## ${title}`, lines.join('\n')];
+}
+
+function table(rows: readonly (readonly [string, string | null])[]): string {
+  const lines = rows.filter(([, value]) => value !== null).map(([name, value]) => `| ${name} | ${value} |`);
+  return ['| | |', '|---|---|', ...lines].join('\n');
+}
+
+/** What the agent or the repository wrote must not be able to begin a heading, a list or a line of ours. */
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}
+
+function code(text: string): string {
+  const line = oneLine(text);
+  const fence = '`'.repeat(Math.max(0, ...[...line.matchAll(/`+/g)].map(([run]) => run.length)) + 1);
+  const blank = line.startsWith('`') || line.endsWith('`') ? ' ' : '';
+  return `${fence}${blank}${line}${blank}${fence}`;
+}

@@ -1,0 +1,118 @@
+import type { ContractItem } from '../domain/contract.ts';
+import { incrementalRule } from '../domain/incremental.ts';
+import type { State } from '../domain/session.ts';
+import type { Snapshot } from '../domain/snapshot.ts';
+import type { Check, SyntaxCheck } from '../domain/verdict.ts';
+import type { Change } from '../git/git-manager.ts';
+import type { SessionRecord } from '../store/sessions.ts';
+
+/** The report of a session as data; `report.json` is this, `report.md` is made of it. */
+export interface Report {
+  readonly sessionId: string;
+  readonly taskId: string;
+  readonly outcome: 'COMPLETE' | 'FAILED';
+  readonly goal: string;
+  readonly snapshot: string | null;
+  readonly base: string | null;
+  readonly branch: string | null;
+  readonly commit: string | null;
+  readonly tree: string | null;
+  /** True only when every agreed command ran on the result and none is red. */
+  readonly verified: boolean;
+  /** What the checks leave open, or null. */
+  readonly note: string | null;
+  readonly failure: State<'FAILED'>['failure'] | null;
+  readonly plan: SessionRecord['plan'];
+  readonly summary: string | null;
+  readonly answers: Snapshot['answers'];
+  readonly assumptions: readonly string[];
+  readonly waived: readonly Pick<ContractItem, 'kind' | 'name' | 'evidence'>[];
+  /** What was not done or not proven, in words. */
+  readonly skipped: readonly string[];
+  readonly changes: readonly Change[];
+  readonly diffstat: { readonly files: number; readonly additions: number; readonly deletions: number };
+  readonly checks: readonly Check[];
+  readonly syntax: readonly SyntaxCheck[];
+  readonly rounds: readonly ReportedRound[];
+  readonly usage: {
+    readonly turns: number;
+    readonly tokens: number;
+    readonly costUsd: number;
+    /** Of the agent's turns. */
+    readonly wallMs: number;
+    /** Of the last round's commands, on base and result. */
+    readonly checksMs: number;
+  };
+  /** Epoch milliseconds. */
+  readonly createdAt: number;
+  readonly model: string;
+  /** SHA-256 of what the result rests on and consists of, by name. */
+  readonly digests: Readonly<Record<string, string>>;
+  /** Shell commands that check the result elsewhere. */
+  readonly reproduce: readonly string[];
+}
+
+/** One verification of a session. */
+export interface ReportedRound {
+  readonly round: number;
+  readonly tree: string;
+  /** Commands that were not green, and files whose syntax was not sound. */
+  readonly notGreen: number;
+  /** True for the round whose files the report is about. */
+  readonly kept: boolean;
+}
+
+/** What was not done or not proven: said in one place, whatever else is green. */
+export function skippedOf(facts: {
+  readonly strategy: Snapshot['testStrategy'] | null;
+  readonly checks: readonly Check[];
+  readonly syntax: readonly SyntaxCheck[];
+  readonly items: readonly ContractItem[];
+  readonly problem: string | null;
+}): string[] {
+  const { strategy, checks, syntax, items, problem } = facts;
+  return [
+    ...(strategy === 'skip' ? ['All checks: the task asked to skip them.'] : []),
+    ...(strategy === 'incremental' ? [incrementalRule] : []),
+    ...checks
+      .filter(({ verdict }) => verdict === 'not_run')
+      .map(({ command, note }) => `Not run: ${command} (${note})`),
+    ...syntax
+      .filter(({ verdict, note }) => verdict === 'not_run' || note !== null)
+      .map(({ tool, files, note }) => `Syntax not checked (${tool}, ${files} changed files): ${note}`),
+    ...items
+      .filter(({ state }) => state === 'unverified')
+      .map(({ kind, name, evidence }) => `Not proven before the start: ${kind} ${name} (${evidence})`),
+    ...(problem === null ? [] : [`The work is not on its branch: ${problem}`]),
+  ];
+}
+
+/** Shell commands that get base and result and run the checks again. */
+export function reproductionOf(facts: {
+  readonly sessionId: string;
+  readonly source: Snapshot['source'];
+  readonly base: string | null;
+  readonly branch: string | null;
+  readonly commit: string | null;
+  readonly commands: readonly string[];
+}): string[] {
+  const { sessionId, source, base, branch, commit, commands } = facts;
+  if (base === null) return [];
+  const apply = 'git apply diff.patch';
+  const start =
+    source.kind === 'directory'
+      ? [`cd ${quoted(source.path)} # as it was at the freeze: the base is an import of its files`, apply]
+      : [`git clone ${quoted(source.url)} work && cd work && git checkout ${base}`];
+  const result =
+    branch !== null && commit !== null ? [`git fetch origin ${quoted(branch)} && git checkout ${commit}`] : [apply];
+  return [
+    `holdfast export ${sessionId} -o bundle.tar && holdfast verify-bundle bundle.tar && tar -xf bundle.tar diff.patch`,
+    ...start,
+    ...(source.kind === 'directory' ? [] : result),
+    ...commands.map((command) => `CI=true bash -c ${quoted(command)}`),
+  ];
+}
+
+function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

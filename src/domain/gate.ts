@@ -1,0 +1,87 @@
+import type { Check, SyntaxCheck, Verdict } from './verdict.ts';
+
+/** Everything the server found out about one tree. */
+export interface Verification {
+  /** Counts the verifications of a session from 0. */
+  readonly round: number;
+  /** The tree that was judged, and the commands that were agreed. */
+  readonly tree: string;
+  readonly strategy: 'full' | 'incremental' | 'skip';
+  readonly strict: boolean;
+  readonly checks: readonly Check[];
+  readonly syntax: readonly SyntaxCheck[];
+}
+
+/** What a verification amounts to. */
+export interface Standing {
+  /** True only when every agreed command ran and none is red: nothing less is shown green. */
+  readonly verified: boolean;
+  /** What is open, for people; null when nothing is. */
+  readonly note: string | null;
+}
+
+/**
+ * What forbids the delivery, in words. By default that is a regression: a command that was green before, a file whose syntax was
+ * sound, or a command that the task or its skill demands and that is red. `strict` wants every command run and green.
+ */
+export function blockersOf({ checks, syntax, strict }: Verification): string[] {
+  const barred = checks.filter(({ verdict, required }) => bars(verdict, required, strict));
+  const broken = syntax.filter(({ verdict }) => verdict === 'regressed' || (strict && verdict === 'still_failing'));
+  return [
+    ...barred.map(({ command, verdict }) => `${verdict}: ${command}`),
+    ...broken.map(({ tool, faults }) => `syntax (${tool}): ${faults.map(({ path }) => path).join(', ')}`),
+  ];
+}
+
+function bars(verdict: Verdict, required: boolean, strict: boolean): boolean {
+  if (strict) return verdict !== 'fixed' && verdict !== 'passing';
+  return verdict === 'regressed' || (verdict === 'still_failing' && required);
+}
+
+/** True when something is red that does not forbid the delivery; the agent is told of it once. */
+export function hasGuardsInRed({ checks }: Verification): boolean {
+  return checks.some(({ verdict, required }) => verdict === 'still_failing' && !required);
+}
+
+/** How many commands are not green, and files not sound: the fewer, the better a round. */
+export function countNotGreen({ checks, syntax }: Verification): number {
+  const open = checks.filter(({ verdict }) => verdict !== 'fixed' && verdict !== 'passing').length;
+  return open + syntax.filter(({ verdict }) => verdict === 'regressed').length;
+}
+
+/** The best of some rounds: the fewest that are not green; of equals the latest, which holds the most work. */
+export function bestOf(rounds: readonly Verification[]): Verification | null {
+  return rounds.reduce<Verification | null>((best, round) => {
+    if (best === null) return round;
+    const [fewer, more] = [countNotGreen(round), countNotGreen(best)];
+    return fewer < more || (fewer === more && round.round > best.round) ? round : best;
+  }, null);
+}
+
+/** Whether the result may be called verified, and if not, why. */
+export function standingOf({ checks, strategy }: Verification): Standing {
+  if (strategy === 'skip') return { verified: false, note: 'the task asked to skip all checks' };
+  if (checks.length === 0) return { verified: false, note: 'there is no acceptance command' };
+  const count = (verdict: Verdict) => checks.filter((check) => check.verdict === verdict).length;
+  const open = [
+    [count('regressed') + count('still_failing'), 'red'],
+    [count('not_run'), 'not run'],
+  ] as const;
+  const notes = open.filter(([many]) => many > 0).map(([many, what]) => `${many} of ${checks.length} ${what}`);
+  if (count('fixed') + count('passing') === 0 && notes.length === 0) notes.push('every acceptance command is flaky');
+  if (notes.length > 0) return { verified: false, note: notes.join(', ') };
+  const flaky = count('flaky');
+  return { verified: true, note: flaky === 0 ? null : `${flaky} of ${checks.length} flaky` };
+}
+
+/** One line for people. */
+export function summaryOf(verification: Verification): string {
+  const { checks, syntax } = verification;
+  const lines = [
+    ...checks.map(({ command, verdict }) => `${verdict}: ${command}`),
+    ...syntax
+      .filter(({ verdict }) => verdict === 'regressed' || verdict === 'still_failing')
+      .map(({ tool, faults }) => `syntax (${tool}): ${faults.length} faulty`),
+  ];
+  return lines.join('; ') || 'nothing was run';
+}

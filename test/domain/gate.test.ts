@@ -1,0 +1,94 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { bestOf, blockersOf, countNotGreen, standingOf, type Verification } from '../../src/domain/gate.ts';
+import type { Check, SyntaxCheck, Verdict } from '../../src/domain/verdict.ts';
+
+const verdicts = ['fixed', 'passing', 'regressed', 'still_failing', 'flaky', 'not_run'] as const;
+const check = (verdict: Verdict, required = true): Check => ({
+  command: verdict,
+  required,
+  verdict,
+  baseline: null,
+  after: null,
+  note: null,
+});
+const syntax = (verdict: SyntaxCheck['verdict']): SyntaxCheck => ({
+  tool: 't',
+  files: 1,
+  verdict,
+  faults: [],
+  note: null,
+});
+const verification = (checks: Check[], changes: Partial<Verification> = {}): Verification => ({
+  round: 0,
+  tree: 't',
+  strategy: 'full',
+  strict: false,
+  checks,
+  syntax: [],
+  ...changes,
+});
+
+test.each([
+  ['fixed', true, false, false],
+  ['passing', true, false, false],
+  ['regressed', true, true, true],
+  ['regressed', false, true, true],
+  ['still_failing', true, true, true],
+  ['still_failing', false, false, true],
+  ['flaky', true, false, true],
+  ['not_run', true, false, true],
+] as const)(
+  '%s (demanded: %s) forbids the delivery: %s, and when strict: %s',
+  (verdict, required, normally, strictly) => {
+    const checks = [check('passing'), check(verdict, required)];
+    expect(blockersOf(verification(checks)).length > 0).toBe(normally);
+    expect(blockersOf(verification(checks, { strict: true })).length > 0).toBe(strictly);
+  },
+);
+
+test('a file whose syntax broke forbids the delivery; one that was broken before only when strict, one that nobody could read never', () => {
+  const blocks = (verdict: SyntaxCheck['verdict'], strict: boolean) =>
+    blockersOf(verification([check('passing')], { strict, syntax: [syntax(verdict)] })).length > 0;
+  expect([blocks('regressed', false), blocks('still_failing', false), blocks('still_failing', true)]).toEqual([
+    true,
+    false,
+    true,
+  ]);
+  expect([blocks('not_run', true), blocks('passing', true)]).toEqual([false, false]);
+});
+
+test('nothing is called verified without a command that ran and is green, and never with one that is red or was left out', () => {
+  const several = fc.array(fc.constantFrom(...verdicts), { maxLength: 5 });
+  fc.assert(
+    fc.property(several, fc.constantFrom('full', 'incremental', 'skip'), (some, strategy) => {
+      const { verified, note } = standingOf(
+        verification(
+          some.map((one) => check(one)),
+          { strategy },
+        ),
+      );
+      const green = some.filter((one) => one === 'fixed' || one === 'passing').length;
+      const open = some.filter((one) => one === 'regressed' || one === 'still_failing' || one === 'not_run').length;
+      expect(verified).toBe(strategy !== 'skip' && green > 0 && open === 0);
+      if (!verified) expect(note).toMatch(/\w/);
+    }),
+  );
+});
+
+test('the best round is the one with the fewest commands not green; of equals the latest', () => {
+  const round = (number: number, ...some: Verdict[]) =>
+    verification(
+      some.map((one) => check(one)),
+      { round: number, tree: `tree${number}` },
+    );
+  const rounds = [
+    round(0, 'regressed', 'still_failing'),
+    round(1, 'fixed', 'still_failing'),
+    round(2, 'regressed', 'passing'),
+  ];
+  expect(bestOf(rounds)?.tree).toBe('tree2');
+  expect(bestOf([...rounds, round(3, 'flaky', 'not_run')])?.tree).toBe('tree2');
+  expect(bestOf([])).toBeNull();
+  expect(countNotGreen(round(0, ...verdicts))).toBe(4);
+});
