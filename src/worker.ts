@@ -5,6 +5,7 @@ import { CheckRunner } from './activities/check-runner.ts';
 import { CommitManager } from './activities/commit-manager.ts';
 import { ContractSynthesizer } from './activities/contract-synthesizer.ts';
 import { Credentials } from './activities/credentials.ts';
+import { sweepEndedSessions } from './activities/ended-sessions-sweep.ts';
 import { ExecutionRunner } from './activities/execution-runner.ts';
 import { createActivities, type ActivityDependencies } from './activities/index.ts';
 import { Preflight } from './activities/preflight.ts';
@@ -21,7 +22,8 @@ import { workflowIdOf } from './domain/session.ts';
 import type { Owner } from './git/attempt-trees.ts';
 import { GitManager } from './git/git-manager.ts';
 import { runProcess } from './entry-point.ts';
-import { createLogger } from './logger.ts';
+import { armFaultPoints } from './fault-point.ts';
+import { createLogger, type Logger } from './logger.ts';
 import { createSandbox } from './sandbox/create-sandbox.ts';
 import { defaultLimits } from './sandbox/limits.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
@@ -35,6 +37,8 @@ import { installRuntime } from './temporal/runtime.ts';
 import { WorkerWatch } from './temporal/worker-watch.ts';
 import { loadWorkflowBundle } from './temporal/workflow-bundle.ts';
 
+const SWEEP_MS = 15_000;
+
 await runProcess(() => runWorker(loadConfig(process.env)));
 process.exit(0); // The channel to the supervisor would keep the process alive.
 
@@ -42,6 +46,7 @@ process.exit(0); // The channel to the supervisor would keep the process alive.
 async function runWorker(config: Config): Promise<void> {
   const logger = createLogger({ name: 'worker', level: config.logLevel });
   installRuntime(logger);
+  armFaultPoints(process.env['TEST_FAULT_POINTS'], 'worker', (facts, message) => logger.warn(facts, message));
   const sandbox = createSandbox(config.sandbox);
   logger.info({ sandbox: sandbox.kind, enforcement: sandbox.enforcement }, 'sandbox');
   if (sandbox.kind === 'off')
@@ -90,14 +95,25 @@ async function runWorker(config: Config): Promise<void> {
     onError: (error) => logger.warn({ error: String(error) }, 'the watch over other workers failed'),
   });
   watch.start();
+  const sweep = keepSwept(config, store, sandbox, logger);
   reportReady(() => worker.shutdown());
   logger.info({ taskQueue: config.temporal.taskQueue }, 'worker ready');
   await worker.run();
+  clearInterval(sweep);
   await watch.stop().catch(() => undefined); // The others will notice.
   await client.connection.close();
   await connection.close();
   sandbox.dispose();
   store.close();
+}
+
+function keepSwept(config: Config, store: Store, sandbox: Sandbox, logger: Logger): NodeJS.Timeout {
+  const git = new GitManager({ sandbox, directory: config.workingDir });
+  const sweep = (): void =>
+    void sweepEndedSessions({ git, store }).catch((error: unknown) =>
+      logger.warn({ error: String(error) }, 'directories of ended sessions are left'),
+    );
+  return setInterval(sweep, SWEEP_MS);
 }
 
 /** The workflows whose activities a worker may be at. */

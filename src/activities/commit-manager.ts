@@ -1,6 +1,7 @@
 import { HoldfastError } from '../domain/failure.ts';
 import type { Delivered } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
+import { faultPoint } from '../fault-point.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { Store } from '../store/store.ts';
 import type { Credentials } from './credentials.ts';
@@ -41,7 +42,9 @@ export class CommitManager {
     if (tree === snapshot.base.tree && kind !== 'patch') {
       throw new HoldfastError('NO_CHANGES', 'The agent submitted a result, but no file differs from the base commit.');
     }
+    await faultPoint('before:commit', snapshot.sessionId);
     const commit = await this.commit(delivery);
+    await faultPoint('after:commit', snapshot.sessionId);
     if (kind === 'branch') await this.#push(snapshot, commit, signal);
     if (kind === 'directory') await this.#apply(snapshot, tree);
     return { kind, branch: kind === 'branch' ? snapshot.branch : null, commit, tree, verified };
@@ -79,7 +82,9 @@ export class CommitManager {
         `The branch ${branch} is at ${expected} on the remote, which is not ours.`,
       );
     }
+    await faultPoint('before:push-sent', sessionId);
     await this.#git.push({ sessionId, commit, expected, ...remote });
+    await faultPoint('before:push-acknowledged', sessionId);
   }
 
   async #apply({ sessionId, source, base }: Snapshot, result: string): Promise<void> {

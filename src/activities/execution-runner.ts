@@ -15,7 +15,7 @@ import type { GitManager } from '../git/git-manager.ts';
 import type { WorkTree } from '../git/work-tree.ts';
 import { createModel, type ModelAccess } from '../model/provider.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
-import { MAIN, type Checkpoint, type FileState, type Resumption } from '../store/journal.ts';
+import type { FileState, Resumption } from '../store/journal.ts';
 import type { Store } from '../store/store.ts';
 import { FileRecorder } from './file-recorder.ts';
 import { LostFiles, noteOfLost } from './lost-files.ts';
@@ -167,10 +167,9 @@ export class ExecutionRunner {
         ledger: new Ledger(checkpoint?.usage ?? noUsage, files),
         takeFiles: (known) => recorder.take(known),
         beforeEffect: () => marker.clear(),
-        onCheckpoint: async (committed) => {
+        onCheckpoint: (committed) => {
           marker.set(committed);
           lost.set([]);
-          await this.#noteTurn(sessionId, committed);
         },
       },
       note: noteOfLost(lost.list()),
@@ -189,13 +188,6 @@ export class ExecutionRunner {
   async #absent(sessionId: string, { kept, ignored }: FileState): Promise<string[]> {
     const restored = kept === null ? [] : await this.#git.open(sessionId).listFiles(kept);
     return ignored.filter((path) => !restored.includes(path));
-  }
-
-  async #noteTurn(sessionId: string, { turn, thread, usage, at }: Checkpoint): Promise<void> {
-    const { inputTokens, outputTokens, costUsd } = usage;
-    const data = { turn, inputTokens, outputTokens, costUsd, ...(thread !== MAIN && { task: thread }) };
-    const event = { type: 'turn', state: 'EXECUTING', stage: 'coding', at, data } as const;
-    await this.#store.events.append(sessionId, { key: `turn/${turn}`, ...event });
   }
 
   async #notePlan(sessionId: string, epoch: number, steps: readonly PlanStep[]): Promise<void> {

@@ -2,6 +2,7 @@ import { HoldfastError } from '../domain/failure.ts';
 import { standingOf } from '../domain/gate.ts';
 import type { Delivered, Frozen, Limits, State } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
+import { faultPoint } from '../fault-point.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
@@ -42,19 +43,22 @@ export class SessionExecution {
 
   /** Runs turns of the agent up to a border, from wherever the records say it is. */
   async runChunk(
-    input: { sessionId: string; limits: Limits; feedback: { ordinal: number; blob: string } | null },
+    input: { sessionId: string; chunk: number; limits: Limits; feedback: { ordinal: number; blob: string } | null },
     signal: AbortSignal,
     onProgress?: () => void,
   ): Promise<ChunkOutcome> {
     const { sessionId, limits, feedback } = input;
     const { chunk, credentials, runner, sources, store } = this.#parts;
+    if (input.chunk > 0) await faultPoint('after:chunk-returned', sessionId); // The workflow has the one before.
     const { snapshot } = await this.#load(sessionId);
     await sources.ensure(sessionId, signal);
     const evidence = feedback && (await store.blobs.get(feedback.blob)).toString('utf8');
     const modelKey = await credentials.modelKey(sessionId, snapshot.model);
     const borders = { limits, maxTurns: chunk.maxTurns, maxChunkMs: chunk.maxMs };
     const job = { snapshot, feedback: evidence, modelKey, ...borders, ...(onProgress && { onProgress }) };
-    return runner.runChunk(job, signal);
+    const outcome = await runner.runChunk(job, signal);
+    await faultPoint('before:chunk-returned', sessionId);
+    return outcome;
   }
 
   /** Judges a result by the acceptance commands of the snapshot. */
@@ -66,7 +70,9 @@ export class SessionExecution {
     const { sources, verifier } = this.#parts;
     const { snapshot } = await this.#load(sessionId);
     await sources.ensure(sessionId, signal);
+    await faultPoint('before:verification', sessionId);
     const { accepted, standing, summary, verification } = await verifier.verify(snapshot, tree, iteration, signal);
+    await faultPoint('after:verification', sessionId);
     const evidence = accepted ? null : await this.#keepEvidence(sessionId, evidenceOf(verification), iteration + 1);
     return { accepted, verified: standing.verified, summary, evidence };
   }
@@ -88,6 +94,7 @@ export class SessionExecution {
 
   /** Writes what the session leaves behind. */
   async conclude(sessionId: string, ended: State<'COMPLETE' | 'FAILED'>, signal: AbortSignal): Promise<void> {
+    if (ended.phase === 'COMPLETE') await faultPoint('after:push-acknowledged', sessionId); // The workflow has it.
     // The end is told even where the files are out of reach: the report then names no changes.
     await this.#parts.sources.ensure(sessionId, signal).catch(() => undefined);
     const summary = await this.#summary(sessionId);

@@ -3,6 +3,7 @@ import canonicalize from 'canonicalize';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Frozen } from '../domain/session.ts';
 import { Snapshot } from '../domain/snapshot.ts';
+import { faultPoint } from '../fault-point.ts';
 import type { Blobs } from '../store/blobs.ts';
 import type { Store } from '../store/store.ts';
 
@@ -18,6 +19,7 @@ export class SnapshotBuilder {
 
   /** Stores the snapshot and notes its digest with the session; the same content gives the same digest. */
   async freeze(snapshot: Snapshot): Promise<Frozen> {
+    await faultPoint('before:snapshot-frozen', snapshot.sessionId);
     const digest = await this.#blobs.put(canonicalJson(snapshot));
     const frozen: Frozen = {
       digest,
@@ -26,6 +28,7 @@ export class SnapshotBuilder {
       toolsWhitelisted: snapshot.tools,
     };
     await this.#sessions.setFrozen(snapshot.sessionId, frozen);
+    await faultPoint('after:snapshot-frozen', snapshot.sessionId);
     return frozen;
   }
 

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { Agent, request } from 'undici';
 import { HoldfastError } from '../domain/failure.ts';
+import { faultPoint } from '../fault-point.ts';
 import type { Store } from '../store/store.ts';
 import { guardedConnector } from './guarded-connector.ts';
 
@@ -33,14 +34,18 @@ export class WebhookClient {
     const delivery = await this.#store.deliveries.find(eventId);
     if (delivery === undefined || delivery.state === 'delivered') return; // Deleted with its session, or recorded by an attempt that died.
     const secret = await this.#store.secrets.get(delivery.sessionId, 'webhook.secret');
+    await faultPoint('before:webhook-sent', delivery.sessionId);
     const outcome = await this.#post(delivery.url, signedHeaders(eventId, delivery.body, secret ?? ''), delivery.body);
+    await faultPoint('after:webhook-sent', delivery.sessionId);
     const delivered = outcome.status !== null && outcome.status >= 200 && outcome.status < 300;
     const error = delivered ? null : (outcome.error ?? `answered ${outcome.status}`);
+    await faultPoint('before:webhook-recorded', delivery.sessionId);
     await this.#store.deliveries.attempted(
       eventId,
       { state: delivered ? 'delivered' : 'pending', status: outcome.status, error },
       Date.now(),
     );
+    await faultPoint('after:webhook-recorded', delivery.sessionId);
     if (delivered) return;
     const facts = outcome.retryAfterMs === null ? {} : { retryAfterMs: outcome.retryAfterMs };
     throw new HoldfastError('WEBHOOK_FAILED', `The webhook ${eventId} was not taken: ${error}`, facts);

@@ -8,6 +8,7 @@ import type { ModelAccess } from '../model/provider.ts';
 import type { Thread } from '../store/journal.ts';
 import { goOn, type Instructions } from './agent-run.ts';
 import { openAgentSession } from './agent-session.ts';
+import { markRun, markTools } from './fault-points.ts';
 import { NoInteractionExtension } from './no-interaction-extension.ts';
 import { PersistenceExtension, type Recording } from './persistence-extension.ts';
 import { givingAgain, replayFirst, resultsBefore, type Results } from './replay.ts';
@@ -94,7 +95,10 @@ export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
     thinkingLevel: snapshot.model.thinkingLevel,
     systemPrompt: job.systemPrompt,
     tools: snapshot.tools,
-    customTools: givingAgain([...job.tools, ...delegation(job, persistence, suspension)], results),
+    customTools: markTools(
+      givingAgain([...job.tools, ...delegation(job, persistence, suspension)], results),
+      snapshot.sessionId,
+    ),
     noInteraction,
     sessionManager,
   });
@@ -105,6 +109,7 @@ export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
       job.onProgress();
       if (event.type === 'message_end' && event.message.role === 'assistant') noInteraction.inspect(event.message);
     });
+    markRun(session, snapshot.sessionId);
     if (job.note !== null) tell(session, job.note, reply !== null);
     persistence.attach(session);
     if (reply !== null) replayFirst(session, reply);

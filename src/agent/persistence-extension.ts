@@ -2,6 +2,7 @@ import type { AssistantMessage, ToolResultMessage } from '@earendil-works/pi-ai'
 import type { AgentSession } from '@earendil-works/pi-coding-agent';
 import { isToolName, toolClasses } from '../domain/tools.ts';
 import type { Usage } from '../domain/usage.ts';
+import { faultPoint } from '../fault-point.ts';
 import type { Checkpoint, Entry, FileState, Journal, Thread } from '../store/journal.ts';
 import type { Ledger } from './ledger.ts';
 import { entriesOf, isGood } from './transcript.ts';
@@ -18,7 +19,7 @@ export interface Recording {
   /** Called before a tool that can change files starts. */
   readonly beforeEffect: () => void;
   /** Called after each committed checkpoint. */
-  readonly onCheckpoint: (checkpoint: Checkpoint) => Promise<void>;
+  readonly onCheckpoint: (checkpoint: Checkpoint) => void;
   /** Once aborted, what tools give is a torso: it is not recorded, and the next attempt runs the tools of that reply anew. */
   readonly signal: AbortSignal;
 }
@@ -130,13 +131,16 @@ export class PersistenceExtension {
 
   async #commit(position: Pick<Checkpoint, 'turn' | 'thread' | 'seq' | 'usage'>): Promise<void> {
     const { journal, sessionId, epoch, ledger, takeFiles, onCheckpoint } = this.#recording;
+    await faultPoint('before:tree-written', sessionId);
     const taken = ledger.touched ? await takeFiles(ledger.files) : { ...ledger.files, pack: null, full: false };
+    await faultPoint('after:tree-written', sessionId);
     const checkpoint = { ...taken, ...position, at: Date.now() };
     await journal.commit(sessionId, epoch, checkpoint);
+    await faultPoint('after:transaction-committed', sessionId);
     ledger.files = taken;
     ledger.touched = false; // No tool starts before this checkpoint is committed.
     this.#turn = position.turn;
-    await onCheckpoint(checkpoint);
+    onCheckpoint(checkpoint);
   }
 
   async #append(entries: readonly Entry[]): Promise<void> {
@@ -145,6 +149,7 @@ export class PersistenceExtension {
     if (fresh.length === 0) return;
     const write = { thread: this.#thread, fromSeq: this.#recorded + 1, entries: fresh };
     await journal.append(sessionId, epoch, write);
+    await faultPoint('after:entries-written', sessionId);
     this.#recorded = entries.length;
   }
 

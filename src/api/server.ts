@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { loadConfig, type Config } from '../config.ts';
 import { runProcess } from '../entry-point.ts';
+import { armFaultPoints } from '../fault-point.ts';
 import { probeRemote } from '../git/git-manager.ts';
 import { checkSource } from '../git/repository-url.ts';
 import { createLogger } from '../logger.ts';
@@ -23,6 +24,7 @@ await runProcess(() => main(loadConfig(process.env)));
 /** The API process: makes everything, listens, and starts what an API that died had not started. */
 async function main(config: Config): Promise<void> {
   const logger = createLogger({ name: 'api', level: config.logLevel });
+  armFaultPoints(process.env['TEST_FAULT_POINTS'], 'api', (facts, message) => logger.warn(facts, message));
   const apiKeys = (): string[] =>
     (config.apiKeys.reveal() ?? '')
       .split(',')

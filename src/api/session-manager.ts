@@ -17,6 +17,7 @@ import {
 } from '@temporalio/common';
 import { HoldfastError, isFailureCode, type Failure } from '../domain/failure.ts';
 import { workflowIdOf, type SessionView } from '../domain/session.ts';
+import { faultPoint } from '../fault-point.ts';
 import type { SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
 import type { SessionInput } from '../workflows/input.ts';
@@ -92,6 +93,7 @@ export class SessionManager {
       { key: keys.tenant, value: tenant },
       { key: keys.repository, value: repository.slice(0, 255) },
     ];
+    await faultPoint('before:workflow-started', id);
     await this.#calling(async () => {
       try {
         await this.#client.workflow.start(messages.sessionWorkflow, {
@@ -107,6 +109,7 @@ export class SessionManager {
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error; // It has run and ended.
       }
     });
+    await faultPoint('after:workflow-started', id);
   }
 
   /** Starts what an API that died had recorded and not started; answers how many. */

@@ -1,8 +1,9 @@
-import { rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Base } from '../domain/session.ts';
 import type { Source } from '../domain/task.ts';
+import { faultPoint } from '../fault-point.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { applyToDirectory, importDirectory, type DirectoryDelivery } from './directory-source.ts';
 import { Mirrors, type Resolved } from './mirrors.ts';
@@ -95,6 +96,7 @@ export class GitManager {
       () => null,
       (error: unknown) => error,
     );
+    await faultPoint('after:push-sent', sessionId);
     if (signal?.aborted) throw signal.reason;
     const found = await this.remoteHead(push).catch((error: unknown) => {
       throw failure ?? error;
@@ -132,6 +134,12 @@ export class GitManager {
   /** Brings a result back into the directory it came from, see {@link applyToDirectory}. */
   applyToDirectory({ sessionId, ...delivery }: DirectoryDelivery & { readonly sessionId: string }): Promise<void> {
     return applyToDirectory(this.open(sessionId), delivery);
+  }
+
+  /** The sessions that have a directory here, in whatever state it is. */
+  async held(): Promise<string[]> {
+    const names = await readdir(this.#directory).catch(() => []);
+    return [...new Set(names.filter((name) => name.startsWith('ses_')).map((name) => name.replace(/\.new$/, '')))];
   }
 
   /** Removes everything of a session; mirrors stay. */

@@ -1,6 +1,6 @@
 import type { EventType, SessionEvent } from '../domain/events.ts';
 import type { Phase, Stage } from '../domain/session.ts';
-import type { Database, Row } from './database.ts';
+import type { Database, Queries, Row } from './database.ts';
 
 /** An event to be recorded. `key` makes it idempotent: the second event with the same key is the first one. */
 export interface NewEvent {
@@ -22,18 +22,7 @@ export class EventRecords {
 
   /** Records the event, or answers the one that was recorded under the same key before. */
   append(sessionId: string, event: NewEvent): Promise<SessionEvent> {
-    return this.#db.transaction(async (queries) => {
-      const earlier = await queries.get('SELECT * FROM events WHERE session_id = ? AND key = ?', sessionId, event.key);
-      if (earlier !== undefined) return toEvent(earlier);
-      const last = await queries.get('SELECT coalesce(max(seq), 0) AS seq FROM events WHERE session_id = ?', sessionId);
-      const seq = Number(last?.['seq']) + 1;
-      const id = `evt_${sessionId.replace(/^ses_/, '')}_${seq}`;
-      const { key, type, state, stage, at, data } = event;
-      const sql = `INSERT INTO events (session_id, seq, id, key, type, state, stage, at, data_json)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
-      await queries.run(sql, sessionId, seq, id, key, type, state, stage, at, JSON.stringify(data));
-      return { id, sessionId, seq, type, state, stage, at, data };
-    });
+    return this.#db.transaction((queries) => appendEvent(queries, sessionId, event));
   }
 
   /** Events after `afterSeq`, in order. */
@@ -46,6 +35,20 @@ export class EventRecords {
     const row = await this.#db.get('SELECT * FROM events WHERE id = ?', id);
     return row && toEvent(row);
   }
+}
+
+/** {@link EventRecords.append} as a part of a transaction that records more than the event. */
+export async function appendEvent(queries: Queries, sessionId: string, event: NewEvent): Promise<SessionEvent> {
+  const earlier = await queries.get('SELECT * FROM events WHERE session_id = ? AND key = ?', sessionId, event.key);
+  if (earlier !== undefined) return toEvent(earlier);
+  const last = await queries.get('SELECT coalesce(max(seq), 0) AS seq FROM events WHERE session_id = ?', sessionId);
+  const seq = Number(last?.['seq']) + 1;
+  const id = `evt_${sessionId.replace(/^ses_/, '')}_${seq}`;
+  const { key, type, state, stage, at, data } = event;
+  const sql = `INSERT INTO events (session_id, seq, id, key, type, state, stage, at, data_json)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  await queries.run(sql, sessionId, seq, id, key, type, state, stage, at, JSON.stringify(data));
+  return { id, sessionId, seq, type, state, stage, at, data };
 }
 
 function toEvent(row: Row): SessionEvent {

@@ -1,6 +1,8 @@
 import { HoldfastError } from '../domain/failure.ts';
 import { noUsage, type Usage } from '../domain/usage.ts';
+import { faultPoint } from '../fault-point.ts';
 import type { Database, Queries, Row } from './database.ts';
+import { appendEvent } from './events.ts';
 
 /** A transcript entry: JSON that only `agent/` understands. */
 export type Entry = Readonly<Record<string, unknown>>;
@@ -18,7 +20,7 @@ export interface FileState {
 /** The thread of the session's own agent. Each sub-agent has another, named by its id. */
 export const MAIN = '';
 
-/** Files, transcript and usage after one turn: enough to go on elsewhere. */
+/** Files, transcript and usage after one turn: enough to go on elsewhere. The event `turn` is committed with it. */
 export interface Checkpoint extends FileState {
   /** Counts the turns of the session, whichever thread takes them: the highest is the newest, and its files hold all that was done. */
   readonly turn: number;
@@ -108,6 +110,7 @@ export class Journal {
         await queries.run(sql, sessionId, thread, fromSeq + index, epoch, JSON.stringify(entry));
       }
       if (write.checkpoint !== undefined) await insertCheckpoint(queries, sessionId, epoch, write.checkpoint);
+      await faultPoint('before:entries-written', sessionId);
     });
   }
 
@@ -189,6 +192,11 @@ async function insertCheckpoint(
     pack = excluded.pack, is_full = excluded.is_full, usage_json = excluded.usage_json, at = excluded.at`;
   const files = [tree, kept, JSON.stringify(ignored), pack, full ? 1 : 0] as const;
   await queries.run(sql, sessionId, turn, thread, seq, epoch, ...files, JSON.stringify(usage), at);
+  await faultPoint('before:transaction-committed', sessionId); // In its middle: whoever dies here has written nothing.
+  const { inputTokens, outputTokens, costUsd } = usage;
+  const data = { turn, inputTokens, outputTokens, costUsd, ...(thread !== MAIN && { task: thread }) };
+  const event = { key: `turn/${turn}`, type: 'turn', state: 'EXECUTING', stage: 'coding', at, data } as const;
+  await appendEvent(queries, sessionId, event); // The next attempt goes on after this turn and would never tell of it.
 }
 
 async function latest(queries: Queries, sessionId: string): Promise<Checkpoint | null> {

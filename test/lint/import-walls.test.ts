@@ -23,6 +23,8 @@ function lint(file: string, line: string): string {
 test.each([
   ['src/domain/contract.ts', 'node:fs', 'no I/O'],
   ['src/domain/contract.ts', '../store/store.ts', 'no I/O'],
+  ['src/domain/session.ts', '../fault-point.ts', 'import nothing'],
+  ['src/workflows/phases.ts', '../fault-point.ts', 'deterministic'],
   ['src/domain/session.ts', 'zod', 'import nothing'],
   ['src/domain/failure.ts', './usage.ts', 'import nothing'],
   ['src/workflows/session.ts', '../activities/index.ts', 'deterministic'],

@@ -5,11 +5,17 @@ import { expect, test } from 'vitest';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** The last line and the exit code of CI for these results of vitest and this many failed steps. */
-function summary(results: object | string | null, failedSteps: number): { line: string; code: number | null } {
+function summary(
+  results: object | string | null,
+  failedSteps: number,
+  more: string[] = [],
+): { line: string; code: number | null } {
   const file = join(temporaryDirectory(), 'tests.json');
   if (results !== null) writeFileSync(file, typeof results === 'string' ? results : JSON.stringify(results));
   const script = join(import.meta.dirname, '..', '..', '.ci', 'summary.mjs');
-  const { stdout, status } = spawnSync(process.execPath, [script, file, String(failedSteps)], { encoding: 'utf8' });
+  const { stdout, status } = spawnSync(process.execPath, [script, String(failedSteps), file, ...more], {
+    encoding: 'utf8',
+  });
   return { line: stdout.trimEnd(), code: status };
 }
 
@@ -29,4 +35,11 @@ test.each([
   ['results that were cut off', '{"numPassedTests": 7', 1, '0 passed, 1 failed, 0 skipped', 1],
 ])('CI ends with the real numbers: %s', (_case, results, failedSteps, line, code) => {
   expect(summary(results, failedSteps)).toEqual({ line, code });
+});
+
+test('CI adds up the results of all its runs, and one that is missing is a failure', () => {
+  const matrix = join(temporaryDirectory(), 'matrix.json');
+  writeFileSync(matrix, JSON.stringify(counts(100, 2, 0)));
+  expect(summary(counts(7, 1, 3), 2, [matrix])).toEqual({ line: '107 passed, 3 failed, 3 skipped', code: 1 });
+  expect(summary(counts(7, 0, 0), 0, [`${matrix}.gone`])).toEqual({ line: '7 passed, 1 failed, 0 skipped', code: 1 });
 });

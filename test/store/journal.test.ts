@@ -119,3 +119,15 @@ test('threads have entries of their own, and the newest checkpoint is that of wh
   expect(await journal.transcript('ses_a', 'tsk_1')).toEqual([entry('x'), entry('y')]);
   expect(await journal.transcript('ses_a')).toEqual([entry('anew')]);
 });
+
+test('a checkpoint is recorded together with its event, or not at all: no attempt after a crash would tell of that turn', async () => {
+  const { events, journal } = await storeWithSession();
+  await journal.claim('ses_a');
+  await journal.commit('ses_a', 1, checkpoint(1, 0));
+  await expect(journal.commit('ses_a', 0, checkpoint(2, 0))).rejects.toMatchObject({ code: 'STALE_ATTEMPT' });
+  await journal.append('ses_a', 1, { thread: MAIN, fromSeq: 1, entries: [entry('a')], checkpoint: checkpoint(2, 1) });
+  expect(await events.list('ses_a')).toMatchObject([
+    { seq: 1, type: 'turn', state: 'EXECUTING', at: 1, data: { turn: 1, costUsd: 0 } },
+    { seq: 2, type: 'turn', at: 2, data: { turn: 2 } },
+  ]);
+});

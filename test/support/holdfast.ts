@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { freePort } from '../../src/temporal/embedded-server.ts';
 import { processStart } from '../../src/temporal/process-identity.ts';
 
-const main = join(import.meta.dirname, '..', '..', 'src', 'main.ts');
+const root = join(import.meta.dirname, '..', '..');
 
 /** What the API answers. */
 export interface Answer {
@@ -22,30 +22,26 @@ export type ProcessName = 'main' | 'worker' | 'api' | 'temporal';
 export class Holdfast {
   readonly dataDir: string;
   readonly env: Record<string, string>;
+  /** Where its code is. */
+  readonly checkout: string;
   #child: ChildProcess | undefined;
   #log = '';
 
-  private constructor(dataDir: string, env: Record<string, string>) {
+  private constructor(dataDir: string, env: Record<string, string>, checkout: string) {
     this.dataDir = dataDir;
     this.env = env;
+    this.checkout = checkout;
   }
 
-  /** Starts everything and resolves when it is ready. */
-  static async start(env: Readonly<Record<string, string>> = {}): Promise<Holdfast> {
+  /** Starts everything, from this checkout or another one, and resolves when it is ready. */
+  static async start(env: Readonly<Record<string, string>> = {}, checkout = root): Promise<Holdfast> {
     const dataDir = mkdtempSync(join(tmpdir(), 'holdfast-e2e-'));
     chmodSync(dataDir, 0o755); // The sandbox's user must be able to reach the work trees.
     const ports = { PORT: await freePort(), TEMPORAL_PORT: await freePort(), TEMPORAL_UI_PORT: await freePort() };
     const fixed = Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)]));
     const { PATH = '', HOME = '', TEMPORAL_CLI_PATH = '' } = process.env;
-    const server = new Holdfast(dataDir, {
-      PATH,
-      HOME,
-      TEMPORAL_CLI_PATH,
-      DATA_DIR: dataDir,
-      LOG_LEVEL: 'info',
-      ...fixed,
-      ...env,
-    });
+    const known = { PATH, HOME, TEMPORAL_CLI_PATH, DATA_DIR: dataDir, LOG_LEVEL: 'info' };
+    const server = new Holdfast(dataDir, { ...known, ...fixed, ...env }, checkout);
     await server.start();
     return server;
   }
@@ -61,7 +57,10 @@ export class Holdfast {
   /** Starts (again) on the same data. */
   async start(changes: Readonly<Record<string, string>> = {}): Promise<void> {
     Object.assign(this.env, changes);
-    const child = spawn(process.execPath, [main], { env: this.env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [join(this.checkout, 'src', 'main.ts')], {
+      env: this.env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
     this.#child = child;

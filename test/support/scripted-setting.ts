@@ -27,22 +27,28 @@ export interface Setting {
 
 const webhookSecret = `whsec_${Buffer.alloc(32, 9).toString('base64')}`;
 
+/** What a setting is made of besides Holdfast's configuration. */
+export interface SettingOptions {
+  /** The module with the model's scenarios; default: those of the end-to-end tests. */
+  readonly scenarios?: string;
+  /** Lets the model take any key, so that a test can tell sessions by theirs. */
+  readonly anyKey?: boolean;
+  /** The checkout that Holdfast is started from; default: this one. */
+  readonly checkout?: string | undefined;
+}
+
 /** Starts everything; `env` adds to Holdfast's configuration. */
-export async function startSetting(env: Readonly<Record<string, string>> = {}): Promise<Setting> {
+export async function startSetting(
+  env: Readonly<Record<string, string>> = {},
+  { scenarios = join(import.meta.dirname, '..', 'e2e', 'scenarios.ts'), anyKey, checkout }: SettingOptions = {},
+): Promise<Setting> {
   const root = mkdtempSync(join(tmpdir(), 'holdfast-setting-'));
   chmodSync(root, 0o755);
-  const model = await spawnScriptedModel(join(import.meta.dirname, '..', 'e2e', 'scenarios.ts'), {
-    key: canaries.modelKey,
-  });
+  const model = await spawnScriptedModel(scenarios, anyKey ? {} : { key: canaries.modelKey });
   const git = await startGitHttpServer({ root, user: 'git', token: canaries.gitToken });
   const webhooks = await startWebhookReceiver({ secret: () => webhookSecret });
-  const holdfast = await Holdfast.start({
-    LLM_PROVIDER: 'anthropic',
-    LLM_BASE_URL: model.url,
-    LLM_API_KEY: canaries.modelKey,
-    WEBHOOK_BACKOFF_MS: '100',
-    ...env,
-  });
+  const models = { LLM_PROVIDER: 'anthropic', LLM_BASE_URL: model.url, LLM_API_KEY: canaries.modelKey };
+  const holdfast = await Holdfast.start({ ...models, WEBHOOK_BACKOFF_MS: '100', ...env }, checkout);
   const read = (repository: string, ...args: string[]): string | null => {
     try {
       const options = ['-c', 'safe.directory=*', '--git-dir', git.pathOf(repository)];
