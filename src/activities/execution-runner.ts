@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { runChunk, type ChunkEnd } from '../agent/agent-chunk.ts';
+import { forkPromptFor } from '../agent/fork-prompt.ts';
 import { Ledger } from '../agent/ledger.ts';
 import { systemPromptFor } from '../agent/system-prompt.ts';
 import { taskPromptFor } from '../agent/task-prompt.ts';
@@ -173,7 +174,12 @@ export class ExecutionRunner {
         },
       },
       note: noteOfLost(lost.list()),
-      instructions: { task: taskPromptFor(snapshot), feedback },
+      instructions: {
+        task: taskPromptFor(snapshot),
+        fork: forkPromptFor(snapshot),
+        feedback,
+        inherited: snapshot.parent?.seq ?? 0,
+      },
       limits,
       isOver: async (turns) =>
         turns >= maxTurns || performance.now() >= end || this.#isStopping() || (await sessions.isHeld(sessionId)),

@@ -34,7 +34,7 @@ export class FileRecorder {
     const isFull = this.#packs >= MAX_PACKS;
     let pack: string | null = null;
     const files = await this.#workTree.capture(known, this.#snapshot.keepIgnored, async (bytes) => {
-      pack = isFull ? '' : await this.#store.blobs.put(bytes);
+      pack = isFull ? '' : await this.#store.blobs.put(this.#snapshot.sessionId, bytes);
     });
     if (pack === null) return { ...files, pack, full: false };
     this.#packs = isFull ? 1 : this.#packs + 1;
@@ -43,7 +43,8 @@ export class FileRecorder {
 
   async #putFull({ tree, kept }: FileState): Promise<string> {
     const trees = kept === null ? [tree] : [tree, kept];
-    const blob = await this.#store.blobs.put(await this.#git.packSince(this.#snapshot.base.tree, trees));
+    const { base, sessionId } = this.#snapshot;
+    const blob = await this.#store.blobs.put(sessionId, await this.#git.packSince(base.tree, trees));
     await this.#git.consolidate();
     return blob;
   }

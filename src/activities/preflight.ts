@@ -15,6 +15,7 @@ import { holdfastVersion, piVersion } from '../version.ts';
 import { discoverAcceptance } from './acceptance-discovery.ts';
 import type { ContractSynthesizer } from './contract-synthesizer.ts';
 import type { Credentials } from './credentials.ts';
+import { ForkAgreement } from './fork-agreement.ts';
 import { probe } from './preflight-probes.ts';
 import { loadSkill } from './skill-loader.ts';
 import { canonicalJson, digestOf, type SnapshotBuilder } from './snapshot-builder.ts';
@@ -50,15 +51,18 @@ export interface PreflightParts {
 /** Everything up to the freeze: writing the contract, checking it, and freezing what was agreed. */
 export class Preflight {
   readonly #parts: PreflightParts;
+  readonly #forks: ForkAgreement;
 
   constructor(parts: PreflightParts) {
     this.#parts = parts;
+    this.#forks = new ForkAgreement(parts);
   }
 
-  /** Lets the model write the contract, once; a contract that is on record is not bought again. */
+  /** Lets the model write the contract, once; a contract that is on record is not bought again, and a fork has its parent's. */
   async synthesize(sessionId: string, signal: AbortSignal): Promise<void> {
     const { credentials, git, sources, store, synthesizer } = this.#parts;
     const session = await store.sessions.get(sessionId);
+    if (session.task.parent !== undefined) return this.#forks.assertDeliverable(session, signal);
     if (session.contract !== null) return;
     await sources.ensure(sessionId, signal);
     const { task } = session;
@@ -87,6 +91,7 @@ export class Preflight {
     await sources.ensure(sessionId, signal);
     const session = await store.sessions.get(sessionId);
     const { task } = session;
+    if (task.parent !== undefined) return { missing: [], awaited: { inputs: [], answers: [] } };
     const probePush = () => this.#probePush(session, signal);
     const findings = await probe(contractOf(session), {
       git: git.open(sessionId),
@@ -105,7 +110,8 @@ export class Preflight {
     const { snapshots, sources, store } = this.#parts;
     await sources.ensure(info.sessionId, signal);
     const session = await store.sessions.get(info.sessionId);
-    return snapshots.freeze(await this.#snapshot(session, info));
+    const isFork = session.task.parent !== undefined;
+    return snapshots.freeze(await (isFork ? this.#forks.snapshot(session, info.at) : this.#snapshot(session, info)));
   }
 
   async #snapshot(

@@ -4,12 +4,11 @@ import { HoldfastError } from '../domain/failure.ts';
 import type { Frozen } from '../domain/session.ts';
 import { Snapshot } from '../domain/snapshot.ts';
 import { faultPoint } from '../fault-point.ts';
-import type { Blobs } from '../store/blobs.ts';
 import type { Store } from '../store/store.ts';
 
 /** Freezes agreements: canonical JSON (RFC 8785), SHA-256, stored under its digest. */
 export class SnapshotBuilder {
-  readonly #blobs: Blobs;
+  readonly #blobs: Store['blobs'];
   readonly #sessions: Store['sessions'];
 
   constructor(store: Store) {
@@ -20,7 +19,7 @@ export class SnapshotBuilder {
   /** Stores the snapshot and notes its digest with the session; the same content gives the same digest. */
   async freeze(snapshot: Snapshot): Promise<Frozen> {
     await faultPoint('before:snapshot-frozen', snapshot.sessionId);
-    const digest = await this.#blobs.put(canonicalJson(snapshot));
+    const digest = await this.#blobs.put(snapshot.sessionId, canonicalJson(snapshot));
     const frozen: Frozen = {
       digest,
       createdAt: snapshot.createdAt,

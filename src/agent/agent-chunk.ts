@@ -6,7 +6,7 @@ import type { Snapshot } from '../domain/snapshot.ts';
 import { addUsage, exhaustedLimit, type Usage } from '../domain/usage.ts';
 import type { ModelAccess } from '../model/provider.ts';
 import type { Thread } from '../store/journal.ts';
-import { goOn, type Instructions } from './agent-run.ts';
+import { goOn, untold, type Instructions } from './agent-run.ts';
 import { openAgentSession } from './agent-session.ts';
 import { markRun, markTools } from './fault-points.ts';
 import { NoInteractionExtension } from './no-interaction-extension.ts';
@@ -16,15 +16,7 @@ import { StopSignal } from './stop-signal.ts';
 import { runSubAgent, type SubAgentRecords } from './sub-agent.ts';
 import { Suspension } from './suspension.ts';
 import { TASK, taskTool } from './tools/task-tool.ts';
-import {
-  lastReply,
-  nudgesIn,
-  recordedReply,
-  restoreTranscript,
-  standingOf,
-  wasTold,
-  type Standing,
-} from './transcript.ts';
+import { lastReply, nudgesIn, recordedReply, restoreTranscript, standingOf, type Standing } from './transcript.ts';
 
 /** How entries that tell the agent about its surroundings are marked in the transcript. */
 const NOTE_TYPE = 'holdfast.note';
@@ -76,8 +68,8 @@ export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
   const sessionManager = restoreTranscript(cwd, thread.id || snapshot.sessionId, thread.entries);
   const stop = new StopSignal();
   const noInteraction = new NoInteractionExtension(stop, () => nudgesIn(sessionManager));
-  const told = instructions.feedback === null || wasTold(sessionManager, instructions.feedback);
-  if (told && hasEnded(standingOf(sessionManager))) return endOf(job, standingOf(sessionManager));
+  const standing = standingOf(sessionManager);
+  if (untold(sessionManager, instructions) === null && hasEnded(standing)) return endOf(job, standing);
   const reply = recordedReply(thread.tail);
   const answered = lastReply(sessionManager);
   if (answered !== null) noInteraction.inspect(answered); // The attempt that saw it may have died before it could tell.

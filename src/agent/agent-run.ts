@@ -1,5 +1,5 @@
 import { isContextOverflow, type AssistantMessage } from '@earendil-works/pi-ai';
-import { shouldCompact, type AgentSession } from '@earendil-works/pi-coding-agent';
+import { shouldCompact, type AgentSession, type SessionManager } from '@earendil-works/pi-coding-agent';
 import { classifyModelError } from '../model/classify.ts';
 import { isGood, standingOf, wasTold } from './transcript.ts';
 
@@ -7,19 +7,29 @@ import { isGood, standingOf, wasTold } from './transcript.ts';
 export interface Instructions {
   /** The first message. */
   readonly task: string;
+  /** What a fork is told about what it is for; null for others, and for one that just goes on. */
+  readonly fork: string | null;
   /** Evidence of a red verification; null before there is any. */
   readonly feedback: string | null;
+  /** How many entries are from the parent of a fork: what they tell was told to another session. */
+  readonly inherited: number;
+}
+
+/** What is to be told next after the first message, or null. */
+export function untold(transcript: SessionManager, { fork, feedback, inherited }: Instructions): string | null {
+  return [fork, feedback].find((text) => text !== null && !wasTold(transcript, text, inherited)) ?? null;
 }
 
 /**
  * Lets the agent go on from wherever its transcript stands, until it ends, is stopped, or fails.
  * @throws HoldfastError MODEL_* when the provider failed; the transcript then stands where it stood before that request.
  */
-export async function goOn(session: AgentSession, { task, feedback }: Instructions): Promise<void> {
+export async function goOn(session: AgentSession, instructions: Instructions): Promise<void> {
   const { sessionManager } = session;
+  const next = untold(sessionManager, instructions);
   const prompt = (text: string) => session.prompt(text, { expandPromptTemplates: false, source: 'rpc' });
-  if (standingOf(sessionManager).kind === 'empty') await prompt(task);
-  else if (feedback !== null && !wasTold(sessionManager, feedback)) await prompt(feedback);
+  if (standingOf(sessionManager).kind === 'empty') await prompt(instructions.task);
+  else if (next !== null) await prompt(next);
   else if (standingOf(sessionManager).kind !== 'open') return; // It has ended; whoever asks reads how.
   else {
     await compactIfLong(session);

@@ -46,7 +46,7 @@ export async function runSubAgent(
     systemPrompt,
     tools: parent.tools.filter(({ name }) => tools.includes(name)),
     thread,
-    instructions: { task: subAgentTaskFor({ title, prompt }), feedback: null },
+    instructions: { task: subAgentTaskFor({ title, prompt }), fork: null, feedback: null, inherited: 0 },
     note: thread.entries.length > 0 ? parent.note : null, // One that only begins has not seen what was there before.
     spent,
     subAgents: null,

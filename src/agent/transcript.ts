@@ -4,7 +4,11 @@ import type { Entry } from '../store/journal.ts';
 import { NUDGE_TYPE } from './no-interaction-extension.ts';
 import { BLOCKED, SUBMIT } from './tools/control-tools.ts';
 
-/** A session manager over recorded entries (copied: pi changes the array it is given). */
+/**
+ * A session manager over recorded entries (copied: pi changes the array it is given). The id in their header stays: a fork goes on
+ * with its parent's, so that its requests are to the byte what the parent's would have been, and a provider that finds its cache by
+ * the id finds what it has of the conversation.
+ */
 export function restoreTranscript(cwd: string, sessionId: string, entries: readonly Entry[]): SessionManager {
   const copy = structuredClone(entries) as unknown as FileEntry[];
   return SessionManager.inMemory(cwd, { id: sessionId }, copy.length > 0 ? copy : undefined);
@@ -85,10 +89,11 @@ export function nudgesIn(manager: SessionManager): number {
   return count;
 }
 
-/** True when the agent has been told exactly this. */
-export function wasTold(manager: SessionManager, text: string): boolean {
+/** True when the agent has been told exactly this, after the first `inherited` entries. */
+export function wasTold(manager: SessionManager, text: string, inherited = 0): boolean {
+  const others = new Set(manager.getEntries().slice(0, Math.max(0, inherited - 1))); // The header is the first one.
   return manager.getBranch().some((entry) => {
-    if (entry.type !== 'message' || entry.message.role !== 'user') return false;
+    if (others.has(entry) || entry.type !== 'message' || entry.message.role !== 'user') return false;
     const { content } = entry.message;
     return typeof content === 'string'
       ? content === text

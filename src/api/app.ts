@@ -7,6 +7,7 @@ import { authenticate } from './auth.ts';
 import { handleErrors, refuseInvalid, type ErrorLog } from './errors.ts';
 import { healthRoutes, type HealthDeps } from './health.ts';
 import { documentRoutes } from './session-documents.ts';
+import { forkRoutes } from './session-fork.ts';
 import { sessionRoutes, type SessionRouteDeps } from './sessions.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -37,6 +38,7 @@ export function createApp(deps: AppDeps): OpenAPIHono {
   app.use(jsonOnly);
   app.route('/', healthRoutes(deps));
   app.route('/api/sessions', sessionRoutes(deps));
+  app.route('/api/sessions', forkRoutes(deps));
   app.route('/api/sessions', documentRoutes(store));
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', {
     type: 'http',

@@ -12,7 +12,22 @@ export function encodeCursor({ createdAt, id }: Cursor): string {
 
 /** @throws HoldfastError INVALID_REQUEST for anything that was not made here. */
 export function decodeCursor(text: string): Cursor {
-  const found = /^(\d+) (ses_[0-9a-z]+)$/.exec(Buffer.from(text, 'base64url').toString('utf8'));
+  const [, createdAt, id = ''] = decode(text, /^(\d+) (ses_[0-9a-z]+)$/);
+  return { createdAt: Number(createdAt), id };
+}
+
+/** Where a list of checkpoints goes on: below this turn. */
+export function encodeTurn(turn: number): string {
+  return Buffer.from(`turn ${turn}`).toString('base64url');
+}
+
+/** @throws HoldfastError INVALID_REQUEST for anything that was not made here. */
+export function decodeTurn(text: string): number {
+  return Number(decode(text, /^turn (\d{1,15})$/)[1]);
+}
+
+function decode(text: string, pattern: RegExp): RegExpExecArray {
+  const found = pattern.exec(Buffer.from(text, 'base64url').toString('utf8'));
   if (found === null) throw invalid([{ path: 'cursor', message: 'is not a cursor of this list' }]);
-  return { createdAt: Number(found[1]), id: found[2] ?? '' };
+  return found;
 }

@@ -7,7 +7,7 @@ import { phases, stages } from '../domain/session.ts';
 import { redEnds, testStrategies } from '../domain/task.ts';
 
 const short = z.string().trim().min(1).max(255);
-const text = z.string().trim().min(1).max(200_000);
+export const text = z.string().trim().min(1).max(200_000);
 const requestId = z
   .string()
   .min(1)
@@ -20,7 +20,7 @@ const glob = short.superRefine((path, context) => {
 });
 const values = z.record(z.string(), z.string().max(16_384));
 
-const Limits = z
+export const Limits = z
   .strictObject({
     maxSteps: z.int().min(1).max(100_000),
     maxIterations: z.int().min(0).max(20),
@@ -138,19 +138,17 @@ export const ReasonBody = z
   .strictObject({ requestId, reason: z.string().max(1000) })
   .partial()
   .openapi('Reason');
+export const Credentials = z
+  .strictObject({ modelApiKey: z.string().min(1), gitToken: z.string().min(1), gitUsername: short })
+  .partial();
+
 export const ResumeBody = z
-  .strictObject({
-    requestId,
-    limits: Limits,
-    credentials: z
-      .strictObject({ modelApiKey: z.string().min(1), gitToken: z.string().min(1), gitUsername: short })
-      .partial(),
-  })
+  .strictObject({ requestId, limits: Limits, credentials: Credentials })
   .partial()
   .openapi('Resume');
 
 /** Numbers of a query string. */
-const number = (min: number, max: number) =>
+export const number = (min: number, max: number) =>
   z
     .string()
     .regex(/^\d+$/, 'must be a whole number')
@@ -172,6 +170,7 @@ export const ListQuery = z.strictObject({
   limit: number(1, 100).optional(),
   cursor: z.string().max(500).optional(),
 });
+export const IdempotencyHeader = z.object({ 'idempotency-key': z.string().min(1).max(200).optional() });
 export const SessionPath = z.object({ id: z.string().openapi({ example: 'ses_0f8fad5bd9cb469fa16570867728950e' }) });
 export const TranscriptQuery = z.object({
   task: z.string().optional().openapi({
@@ -245,6 +244,7 @@ export const SessionAnswer = z
     model: z.object({ provider: z.string(), id: z.string() }).loose(),
     usage: z.object({ turns: z.int(), inputTokens: z.int(), outputTokens: z.int(), costUsd: z.number() }),
     labels: z.array(z.string()),
+    parent: z.object({ sessionId: z.string(), turn: z.int() }).optional(),
     snapshot: z.object({ digest: z.string() }).loose().optional(),
     pause: Reason.optional(),
     failure: Reason.optional(),

@@ -1,7 +1,9 @@
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Store } from '../store/store.ts';
+import { decodeTurn, encodeTurn } from './cursor.ts';
 import { invalid, refuseInvalid } from './errors.ts';
+import { CheckpointList, CheckpointQuery } from './fork-schemas.ts';
 import * as schemas from './schemas.ts';
 
 const json = <T extends z.ZodType>(schema: T) => ({
@@ -19,6 +21,7 @@ export function documentRoutes(store: Store): OpenAPIHono {
   const app = new OpenAPIHono({ defaultHook: refuseInvalid });
   addAgreement(app, store);
   addEvents(app, store);
+  addCheckpoints(app, store);
   addTexts(app, store);
   addArtifacts(app, store);
   return app;
@@ -62,6 +65,27 @@ function addEvents(app: OpenAPIHono, store: Store): void {
     await store.sessions.get(id);
     const items = await store.events.list(id, afterSeq, limit);
     return c.json(ok({ items: items.map((event) => ({ ...event, data: { ...event.data } })) }), 200);
+  });
+}
+
+function addCheckpoints(app: OpenAPIHono, store: Store): void {
+  const route = createRoute({
+    method: 'get',
+    path: '/{id}/checkpoints',
+    summary: 'The checkpoints, newest first: what a fork can start from',
+    request: { params: schemas.SessionPath, query: CheckpointQuery },
+    responses: { 200: json(CheckpointList), default: fails },
+  });
+  app.openapi(route, async (c) => {
+    const { cursor, limit = 20 } = c.req.valid('query');
+    const { id } = await store.sessions.get(c.req.valid('param').id);
+    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeTurn(cursor);
+    const found = await store.journal.checkpoints(id, { before, limit: limit + 1 });
+    const page = found.slice(0, limit);
+    const last = page.at(-1);
+    const nextCursor = found.length > limit && last !== undefined ? encodeTurn(last.turn) : null;
+    const items = page.map(({ turn, seq, tree, usage, at }) => ({ turn, seq, tree, usage: { ...usage }, at }));
+    return c.json(ok({ items, nextCursor }), 200);
   });
 }
 

@@ -33,8 +33,6 @@ export interface Intake {
   readonly id: string;
   readonly task: Task;
   readonly secrets: readonly (readonly [SecretName, string])[];
-  /** A webhook secret that was made up, to be told once. */
-  readonly madeSecret: string | null;
 }
 
 /**
@@ -42,17 +40,18 @@ export interface Intake {
  * @throws HoldfastError INVALID_REQUEST with every fault; when there is only one of a kind with a code of its own, that code.
  */
 export async function takeIn(body: CreateSession, defaults: TaskDefaults, checks: IntakeChecks): Promise<Intake> {
-  const id = `ses_${randomUUID().replaceAll('-', '')}`;
+  const id = newSessionId();
   const { causes, faults, source } = lookAt(body, defaults, checks);
   if (faults.length > 0)
     throw causes.length === 1 && faults.length === nestedCount(causes) ? causes[0] : invalid(faults);
   if (source === undefined) throw new HoldfastError('INTERNAL', 'The source was neither taken nor refused.');
   await checks.probeSource(source, credentialsOf(body));
-  const { webhook } = body;
-  const madeSecret =
-    webhook !== undefined && webhook.secret === undefined ? `whsec_${randomBytes(32).toString('base64')}` : null;
-  const task = taskOf(id, body, source, skillOf(body), defaults);
-  return { id, task, secrets: secretsOf(body, madeSecret), madeSecret };
+  return { id, task: taskOf(id, body, source, skillOf(body), defaults), secrets: secretsOf(body) };
+}
+
+/** An id that no session ever had. */
+export function newSessionId(): string {
+  return `ses_${randomUUID().replaceAll('-', '')}`;
 }
 
 /** What of a request can be wrong beyond its shape. */
@@ -235,13 +234,18 @@ function taskOf(
   };
 }
 
-function secretsOf(body: CreateSession, madeSecret: string | null): [SecretName, string][] {
+/** True when the secret of the webhook is to be made up; its caller has to be told. */
+export function needsWebhookSecret({ webhook }: CreateSession): boolean {
+  return webhook !== undefined && webhook.secret === undefined;
+}
+
+function secretsOf(body: CreateSession): [SecretName, string][] {
   const { token, username } = body.source?.credentials ?? {};
   const named: [SecretName, string | undefined][] = [
     ['git.token', token],
     ['git.username', username],
     ['model.apiKey', body.model?.apiKey],
-    ['webhook.secret', body.webhook?.secret ?? madeSecret ?? undefined],
+    ['webhook.secret', needsWebhookSecret(body) ? `whsec_${randomBytes(32).toString('base64')}` : body.webhook?.secret],
   ];
   return named.filter((pair): pair is [SecretName, string] => pair[1] !== undefined);
 }

@@ -22,6 +22,7 @@ export function sessionView(session: SessionRecord, usage: Usage): z.infer<typeo
     model: task.model,
     usage: { turns, inputTokens, outputTokens, costUsd },
     labels: task.labels,
+    ...(task.parent !== undefined && { parent: { sessionId: task.parent.sessionId, turn: task.parent.turn } }),
     ...(frozen !== null && { snapshot: { ...frozen } }),
     ...(state === 'PAUSED' && pause !== null && { pause: { ...pause } }),
     ...(failure !== null && { failure: { ...failure } }),

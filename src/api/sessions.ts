@@ -1,15 +1,22 @@
-import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi';
 import { HoldfastError } from '../domain/failure.ts';
 import type { SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { faultsOf, invalid, refuseInvalid } from './errors.ts';
 import * as schemas from './schemas.ts';
-import { bodySha256, faultsOfParts, takeIn, type IntakeChecks, type TaskDefaults } from './session-intake.ts';
+import {
+  bodySha256,
+  faultsOfParts,
+  needsWebhookSecret,
+  takeIn,
+  type IntakeChecks,
+  type TaskDefaults,
+} from './session-intake.ts';
 import type { Sessions, Told } from './session-manager.ts';
+import { begin, removeRecords, TENANT } from './session-start.ts';
 import { preflightView, sessionView } from './session-view.ts';
 
-const TENANT = 'default';
 const PREFLIGHT_WAIT_MS = 60_000;
 const END_MS = 10_000;
 
@@ -49,10 +56,7 @@ function addCreate(app: OpenAPIHono, { store, sessions, defaults, checks }: Sess
     method: 'post',
     path: '/',
     summary: 'Create a session',
-    request: {
-      ...body(schemas.CreateSession, true),
-      headers: z.object({ 'idempotency-key': z.string().min(1).max(200).optional() }),
-    },
+    request: { ...body(schemas.CreateSession, true), headers: schemas.IdempotencyHeader },
     responses: { 201: gives(schemas.Created, 'Accepted and durable'), default: fails },
   });
   const refuseBody = async (body: Promise<unknown>, error: z.ZodError): Promise<never> => {
@@ -63,29 +67,17 @@ function addCreate(app: OpenAPIHono, { store, sessions, defaults, checks }: Sess
     async (c) => {
       const request = c.req.valid('json');
       const key = c.req.valid('header')['idempotency-key'];
-      const intake = await takeIn(request, defaults, checks);
       const idempotency = key === undefined ? null : { key, bodySha256: bodySha256(request) };
-      const secrets = intake.secrets.map(([name, value]) => store.secrets.seal(intake.id, name, value));
-      const { task } = intake;
-      const { id, created } = await store.sessions.create({
-        id: intake.id,
-        tenant: TENANT,
-        task,
-        createdAt: Date.now(),
-        secrets,
-        idempotency,
+      const { session, created } = await begin({ store, sessions }, idempotency, async () => {
+        const { id, task, secrets } = await takeIn(request, defaults, checks);
+        return { id, task, secrets: secrets.map(([name, value]) => store.secrets.seal(id, name, value)) };
       });
+      const { id: sessionId, createdAt } = session;
       if (!created) c.header('Idempotent-Replay', 'true');
-      const session = await store.sessions.get(id);
-      await sessions.start(session).catch(async (error: unknown) => {
-        // Without a key the caller could never find it again: nothing is kept. With one, the retry goes on where this call stopped.
-        if (created && key === undefined) await store.sessions.delete(id);
-        throw error;
-      });
       // A replay is the first answer, secret and all: the first one may never have arrived, and nobody else could tell it.
-      const made = created ? intake.madeSecret : intake.madeSecret && (await store.secrets.get(id, 'webhook.secret'));
-      const secret = made ? { webhookSecret: made } : {};
-      return c.json(ok({ sessionId: id, state: 'INIT' as const, createdAt: session.createdAt, ...secret }), 201);
+      const made = needsWebhookSecret(request) ? await store.secrets.get(sessionId, 'webhook.secret') : undefined;
+      const secret = made === undefined ? {} : { webhookSecret: made };
+      return c.json(ok({ sessionId, state: 'INIT' as const, createdAt, ...secret }), 201);
     },
     (result, c) => {
       if (!result.success && result.target === 'json') return refuseBody(c.req.json(), result.error);
@@ -216,13 +208,16 @@ function addDelete(app: OpenAPIHono, { store, sessions, removeWorkspace }: Sessi
   app.openapi(route, async (c) => {
     const { id } = c.req.valid('param');
     const session = await store.sessions.find(id);
-    if (session === undefined) return c.body(null, 204);
+    if (session === undefined) {
+      await store.blobs.sweep(); // What a deletion left that was killed.
+      return c.body(null, 204);
+    }
     if (isLive(session)) {
       await unlessClosed(sessions.abort(session, { reason: 'The session is deleted.' }));
       if (!(await hasEnded(store, id))) await sessions.terminate(id);
     }
     await removeWorkspace(id); // First: without its record nobody would know of a work tree that is left.
-    for (const blob of await store.sessions.delete(id)) await store.blobs.delete(blob);
+    await removeRecords(store, id);
     return c.body(null, 204);
   });
 }

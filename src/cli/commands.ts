@@ -3,6 +3,7 @@ import { RefusedError, type HoldfastClient, type Session } from './client.ts';
 import { doctor } from './doctor.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { follow, tellEvents } from './follow.ts';
+import { allCheckpoints, forkBody, forkOptions } from './fork.ts';
 import { runRequest } from './run-request.ts';
 import { readSecretFile, UsageError } from './usage-error.ts';
 
@@ -69,6 +70,23 @@ session again. When something is missing or the session pauses it says what to d
     run: tellSession('resume', resumeBody),
   },
   abort: { usage: 'abort <id>', summary: 'End a session; its work is kept', options: {}, run: tellSession('abort') },
+  checkpoints: {
+    usage: 'checkpoints <id>',
+    summary: 'List the checkpoints of a session, newest first',
+    options: {},
+    run: async ([id], _, { client, print }) => {
+      print({ items: await allCheckpoints(client, `/api/sessions/${encodeURIComponent(given(id))}`) });
+      return 0;
+    },
+  },
+  fork: {
+    usage: 'fork <id> [--checkpoint n] [--prompt text] [--max-steps n] [--max-tokens n] [--max-cost-usd n]',
+    summary: 'Go on from a checkpoint in a new session, with another task if need be',
+    details: `Without --checkpoint it starts from the newest one, without --prompt it just goes on; it counts what it uses itself. Where the
+parent has ended its secrets are gone: give --model-api-key-file, --git-token-file and --git-username if they are needed.`,
+    options: forkOptions,
+    run: tellSession('fork', forkBody),
+  },
   logs: {
     usage: 'logs <id> [--follow]',
     summary: 'Show the events of a session',

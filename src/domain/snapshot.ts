@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { ModelSpec } from './model-spec.ts';
-import { Author, redEnds, Source, TaskLimits, testStrategies } from './task.ts';
+import { Author, Parent, redEnds, Source, TaskLimits, testStrategies } from './task.ts';
 
 const VerificationRules = z.strictObject({
   /** Every command must be run and green; else only a regression, or a demanded command in red, forbids the delivery. */
@@ -48,6 +48,8 @@ export const Snapshot = z.strictObject({
   versions: z.strictObject({ holdfast: z.string(), pi: z.string() }),
   /** Epoch milliseconds. */
   createdAt: z.int(),
+  /** Only in a fork's, which repeats its parent's snapshot in everything else but session, branch, limits, versions and time. */
+  parent: Parent.optional(),
 });
 export type Snapshot = z.infer<typeof Snapshot>;
 

@@ -37,6 +37,21 @@ export const TaskLimits = z.strictObject({
   maxWallMs: z.int().min(1_000).optional(),
 });
 
+/** Where a fork comes from: a checkpoint of another session. What it needs of that session it holds itself. */
+export const Parent = z.strictObject({
+  sessionId: z.string(),
+  turn: z.int(),
+  /** The last transcript entry of the checkpoint: everything after it is the fork's own. */
+  seq: z.int(),
+  /** The files it starts with, as a git object id; the base stays the parent's. */
+  tree: z.string(),
+  /** Of the parent's snapshot. */
+  digest: z.string(),
+  /** What the agent is told besides; null when it just goes on. */
+  prompt: z.string().nullable(),
+});
+export type Parent = z.infer<typeof Parent>;
+
 /** An accepted task: what was asked for, with every default filled in and without any secret. Stored with the session. */
 export const Task = z.strictObject({
   /** The caller's own id, echoed in webhooks; the session id when none was given. */
@@ -60,6 +75,7 @@ export const Task = z.strictObject({
   webhook: z.strictObject({ url: z.string(), events: z.array(z.string()).nullable() }).nullable(),
   labels: z.array(z.string()),
   preflightTimeoutMs: z.int(),
+  parent: Parent.optional(),
 });
 export type Task = z.infer<typeof Task>;
 

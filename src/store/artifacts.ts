@@ -1,6 +1,6 @@
 import { HoldfastError } from '../domain/failure.ts';
-import type { Blobs } from './blobs.ts';
 import type { Database, Row } from './database.ts';
+import type { KeptBlobs } from './kept-blobs.ts';
 
 /** Something a session leaves behind: a report, a patch, a log. */
 export interface Artifact {
@@ -15,9 +15,9 @@ export interface Artifact {
 /** The table of artifacts; their bytes are blobs. */
 export class ArtifactRecords {
   readonly #db: Database;
-  readonly #blobs: Blobs;
+  readonly #blobs: KeptBlobs;
 
-  constructor(db: Database, blobs: Blobs) {
+  constructor(db: Database, blobs: KeptBlobs) {
     this.#db = db;
     this.#blobs = blobs;
   }
@@ -30,7 +30,7 @@ export class ArtifactRecords {
     bytes: Uint8Array | string,
     at: number,
   ): Promise<Artifact> {
-    const blob = await this.#blobs.put(bytes);
+    const blob = await this.#blobs.put(sessionId, bytes);
     const size = Buffer.byteLength(bytes);
     const sql = `INSERT INTO artifacts (session_id, name, blob, media_type, size, created_at) VALUES (?, ?, ?, ?, ?, ?)
       ON CONFLICT (session_id, name) DO UPDATE SET blob = excluded.blob, media_type = excluded.media_type, size = excluded.size,

@@ -130,11 +130,22 @@ export class Journal {
     return latest(this.#db, sessionId);
   }
 
+  /** Checkpoints of the session's own agent, newest first: a fork's oldest one, turn 0, is where it came from. */
+  async checkpoints(
+    sessionId: string,
+    page: { readonly before: number; readonly limit: number },
+  ): Promise<Checkpoint[]> {
+    const sql = `SELECT * FROM checkpoints WHERE session_id = ? AND thread = ? AND turn >= 0 AND turn < ?
+      ORDER BY turn DESC LIMIT ?`;
+    return (await this.#db.all(sql, sessionId, MAIN, page.before, page.limit)).map(toCheckpoint);
+  }
+
   /** The packs that make the newest checkpoint's files out of the base, in order: the last full one and what came after it. */
   async packs(sessionId: string): Promise<string[]> {
     const sql = `SELECT pack FROM checkpoints WHERE session_id = ? AND pack IS NOT NULL AND turn >=
-      (SELECT coalesce(max(turn), 0) FROM checkpoints WHERE session_id = ? AND is_full = 1) ORDER BY turn`;
-    return (await this.#db.all(sql, sessionId, sessionId)).map((row) => String(row['pack']));
+      coalesce((SELECT max(turn) FROM checkpoints WHERE session_id = ? AND is_full = 1),
+      (SELECT min(turn) FROM checkpoints WHERE session_id = ?)) ORDER BY turn`;
+    return (await this.#db.all(sql, sessionId, sessionId, sessionId)).map((row) => String(row['pack']));
   }
 
   /** What the session has used, as of its newest checkpoint. */
@@ -202,7 +213,10 @@ async function insertCheckpoint(
 async function latest(queries: Queries, sessionId: string): Promise<Checkpoint | null> {
   const sql = 'SELECT * FROM checkpoints WHERE session_id = ? ORDER BY turn DESC LIMIT 1';
   const row = await queries.get(sql, sessionId);
-  if (row === undefined) return null;
+  return row === undefined ? null : toCheckpoint(row);
+}
+
+function toCheckpoint(row: Row): Checkpoint {
   return {
     turn: Number(row['turn']),
     thread: String(row['thread']),

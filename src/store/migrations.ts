@@ -58,4 +58,16 @@ export const migrations: readonly string[] = [
   INSERT INTO entries (session_id, seq, epoch, entry_json) SELECT session_id, seq, epoch, entry_json FROM entries_of_one_thread;
   DROP TABLE entries_of_one_thread;
   `,
+  // Until here a blob was named by artifacts, checkpoints and frozen_json, which begins with {"digest":".
+  `
+  CREATE TABLE blob_claims (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, blob TEXT NOT NULL, PRIMARY KEY (session_id, blob)
+  );
+  CREATE INDEX blob_claims_by_blob ON blob_claims (blob);
+  CREATE TABLE doomed_blobs (blob TEXT PRIMARY KEY);
+  INSERT INTO blob_claims (session_id, blob)
+    SELECT session_id, blob FROM artifacts
+    UNION SELECT session_id, pack FROM checkpoints WHERE pack IS NOT NULL
+    UNION SELECT id, substr(frozen_json, 12, 71) FROM sessions WHERE frozen_json IS NOT NULL;
+  `,
 ];

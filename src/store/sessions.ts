@@ -4,6 +4,7 @@ import { HoldfastError, type Failure } from '../domain/failure.ts';
 import type { Base, Delivered, Frozen, PauseReason, Phase, Stage } from '../domain/session.ts';
 import { Task } from '../domain/task.ts';
 import type { Database, Queries, Row } from './database.ts';
+import { copyCheckpoint } from './forks.ts';
 import type { SealedSecret } from './secrets.ts';
 
 /** A session as it is recorded: the read model that answers while Temporal is away. */
@@ -70,30 +71,24 @@ export class SessionRecords {
   }
 
   /**
-   * Records a session, or answers the one that the same idempotency key made before.
-   * @throws HoldfastError IDEMPOTENCY_MISMATCH when the key came with another body.
+   * Records a session, a fork with what its parent has at the checkpoint; or answers the one that the same idempotency key made before.
+   * @throws HoldfastError IDEMPOTENCY_MISMATCH when the key came with another body, SESSION_NOT_FOUND when a fork's parent is gone.
    */
   create(session: NewSession): Promise<{ readonly id: string; readonly created: boolean }> {
     return this.#db.transaction(async (queries) => {
-      const earlier = await this.#earlier(queries, session);
+      const earlier = await earlierOf(queries, session.tenant, session.idempotency);
       if (earlier !== null) return { id: earlier, created: false };
       await insert(queries, session);
       return { id: session.id, created: true };
     });
   }
 
-  async #earlier(queries: Queries, { tenant, idempotency }: NewSession): Promise<string | null> {
-    if (idempotency === null) return null;
-    const sql = 'SELECT session_id, body_sha256 FROM idempotency WHERE tenant = ? AND key = ?';
-    const row = await queries.get(sql, tenant, idempotency.key);
-    if (row === undefined) return null;
-    if (row['body_sha256'] !== idempotency.bodySha256) {
-      throw new HoldfastError(
-        'IDEMPOTENCY_MISMATCH',
-        `Idempotency-Key ${idempotency.key} came with another body before.`,
-      );
-    }
-    return String(row['session_id']);
+  /**
+   * The session that the idempotency key made before, or null.
+   * @throws HoldfastError IDEMPOTENCY_MISMATCH when the key came with another body.
+   */
+  earlier(tenant: string, idempotency: NewSession['idempotency']): Promise<string | null> {
+    return earlierOf(this.#db, tenant, idempotency);
   }
 
   /** @throws HoldfastError SESSION_NOT_FOUND */
@@ -170,44 +165,50 @@ export class SessionRecords {
     return Number((await this.#db.get('SELECT held FROM sessions WHERE id = ?', id))?.['held']) === 1;
   }
 
-  /**
-   * Removes the session and everything that hangs on it. Answers the blobs that nobody else uses, for the caller to remove:
-   * what is left of an interrupted removal is bytes without a name, never a name without bytes.
-   */
-  async delete(id: string): Promise<string[]> {
-    return this.#db.transaction(async (queries) => {
-      const before = await blobsOf(queries, 'session_id = ?', id);
-      const row = await queries.get('SELECT frozen_json FROM sessions WHERE id = ?', id);
-      const frozen = typeof row?.['frozen_json'] === 'string' ? (JSON.parse(row['frozen_json']) as Frozen) : null;
+  /** Removes the session and everything that hangs on it; the bytes of its blobs go with the next sweep of {@link KeptBlobs}. */
+  async delete(id: string): Promise<void> {
+    await this.#db.transaction(async (queries) => {
+      const doom = `INSERT INTO doomed_blobs (blob) SELECT blob FROM blob_claims WHERE session_id = ? ON CONFLICT (blob) DO NOTHING`;
+      await queries.run(doom, id);
       await queries.run('DELETE FROM idempotency WHERE session_id = ?', id);
       await queries.run('DELETE FROM sessions WHERE id = ?', id);
-      const still = new Set(await blobsOf(queries, 'session_id <> ?', id));
-      // A snapshot names its session: nobody else can have it.
-      return [...before.filter((blob) => !still.has(blob)), ...(frozen === null ? [] : [frozen.digest])];
     });
   }
 }
 
-/** The blobs of artifacts and checkpoints of sessions. */
-async function blobsOf(queries: Queries, which: string, id: string): Promise<string[]> {
-  const packs = `SELECT pack FROM checkpoints WHERE pack IS NOT NULL AND ${which}`;
-  const rows = await queries.all(`SELECT blob FROM artifacts WHERE ${which} UNION ${packs}`, id, id);
-  return rows.map((row) => String(row['blob']));
+async function earlierOf(
+  queries: Queries,
+  tenant: string,
+  idempotency: NewSession['idempotency'],
+): Promise<string | null> {
+  if (idempotency === null) return null;
+  const sql = 'SELECT session_id, body_sha256 FROM idempotency WHERE tenant = ? AND key = ?';
+  const row = await queries.get(sql, tenant, idempotency.key);
+  if (row === undefined) return null;
+  if (row['body_sha256'] !== idempotency.bodySha256) {
+    throw new HoldfastError(
+      'IDEMPOTENCY_MISMATCH',
+      `Idempotency-Key ${idempotency.key} came with another body before.`,
+    );
+  }
+  return String(row['session_id']);
 }
 
 async function insert(queries: Queries, session: NewSession): Promise<void> {
   const { id, tenant, task, createdAt, secrets, idempotency } = session;
   const repository = task.source.kind === 'repository' ? task.source.url : task.source.path;
   await queries.run(
-    `INSERT INTO sessions (id, tenant, repository, task_json, state, stage, rev, plan_json, epoch, held, created_at, updated_at)
-     VALUES (?, ?, ?, ?, 'INIT', 'pending', 0, '[]', 0, 0, ?, ?)`,
+    `INSERT INTO sessions (id, tenant, repository, parent, task_json, state, stage, rev, plan_json, epoch, held, created_at, updated_at)
+     VALUES (?, ?, ?, ?, ?, 'INIT', 'pending', 0, '[]', 0, 0, ?, ?)`,
     id,
     tenant,
     repository,
+    task.parent?.sessionId ?? null,
     JSON.stringify(task),
     createdAt,
     createdAt,
   );
+  if (task.parent !== undefined) await copyCheckpoint(queries, id, task.parent);
   for (const label of new Set(task.labels)) {
     await queries.run('INSERT INTO session_labels (session_id, label) VALUES (?, ?)', id, label);
   }

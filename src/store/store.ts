@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { ArtifactRecords } from './artifacts.ts';
-import { FileBlobs, type Blobs } from './blobs.ts';
+import { FileBlobs } from './blobs.ts';
 import { SqliteDatabase } from './database.ts';
 import { DeliveryRecords } from './deliveries.ts';
 import { EventRecords } from './events.ts';
 import { Journal } from './journal.ts';
+import { KeptBlobs } from './kept-blobs.ts';
 import { PulseRecords } from './pulses.ts';
 import { loadMasterKey, SealedSecrets } from './secrets.ts';
 import { SessionRecords } from './sessions.ts';
@@ -18,7 +19,7 @@ export interface Store {
   readonly artifacts: ArtifactRecords;
   readonly pulses: PulseRecords;
   readonly secrets: SealedSecrets;
-  readonly blobs: Blobs;
+  readonly blobs: KeptBlobs;
   close(): void;
 }
 
@@ -28,7 +29,7 @@ export interface Store {
  */
 export function openStore(options: { readonly directory: string; readonly masterKey?: string | undefined }): Store {
   const db = SqliteDatabase.open(join(options.directory, 'records.db'));
-  const blobs = new FileBlobs(join(options.directory, 'blobs'));
+  const blobs = new KeptBlobs(db, new FileBlobs(join(options.directory, 'blobs')));
   const master = loadMasterKey(options.masterKey, join(options.directory, 'master.key'));
   return {
     sessions: new SessionRecords(db),

@@ -68,6 +68,6 @@ test('a snapshot that was tampered with is refused when it is loaded', async () 
 
 test('a blob that is no snapshot is not taken for one', async () => {
   const { snapshots, store } = await builder();
-  const digest = await store.blobs.put('{"version":1}');
+  const digest = await store.blobs.put('ses_a', '{"version":1}');
   await expect(snapshots.load(digest)).rejects.toMatchObject({ code: 'SNAPSHOT_TAMPERED' });
 });

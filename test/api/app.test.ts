@@ -27,8 +27,9 @@ test('every route is in the OpenAPI 3.1 document, with descriptions', async () =
     '/transcript',
     '/artifacts',
     '/artifacts/{name}',
+    '/checkpoints',
   ];
-  const posts = ['preflight', 'execute', 'pause', 'resume', 'abort'];
+  const posts = ['preflight', 'execute', 'pause', 'resume', 'abort', 'fork'];
   expect(calls.toSorted()).toEqual(
     [
       'get /healthz',

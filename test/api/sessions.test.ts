@@ -107,9 +107,7 @@ test('what this version cannot show is refused, not passed over', async () => {
     { path: 'format', message: 'must be jsonl; html is not available in this version' },
   ]);
   expect((await call('GET', '/api/sessions/ses_a/transcript?format=jsonl')).status).toBe(200);
-  for (const path of ['fork', 'checkpoints']) {
-    expect((await json(await call('POST', `/api/sessions/ses_a/${path}`))).error.code).toBe('NOT_FOUND');
-  }
+  expect((await json(await call('POST', '/api/sessions/ses_a/tasks'))).error.code).toBe('NOT_FOUND');
 });
 
 test('real answers have the shapes that the OpenAPI document promises', async () => {

@@ -1,10 +1,11 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { HoldfastError } from '../../src/domain/failure.ts';
 import type { SessionChange } from '../../src/store/sessions.ts';
 import { sampleContract } from '../api/sample-contract.ts';
 import { workingApi } from '../api/setting.ts';
-import { sampleSession } from '../support/sample-task.ts';
+import { sampleCheckpoint, sampleSession } from '../support/sample-task.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { holdfast, listen } from './setting.ts';
 
@@ -158,6 +159,7 @@ test.each([
     {},
     '--model-api-key-file: EN',
   ],
+  ['a checkpoint that is no number', ['fork', 'x', '--checkpoint', 'last'], {}, '--checkpoint must be a number'],
   ['a key that no header carries', ['get', 'ses_a'], { HOLDFAST_API_KEY: 'canary\nkey' }, 'characters that no key has'],
   ['a URL without its scheme', ['get', 'ses_a'], { HOLDFAST_URL: 'localhost:8420' }, 'must be an http(s) URL'],
 ] as const)('%s is wrong use: code 2, one line that says so, nothing on stdout', async (_, args, env, message) => {
@@ -168,11 +170,45 @@ test.each([
   expect(wrong.stderr()).not.toMatch(/\n\s+at |canary/);
 });
 
+test('checkpoints lists them all, and fork makes a session of one of them', async () => {
+  const { app, store } = workingApi();
+  const { url } = await listen(app.fetch);
+  await store.sessions.create(sampleSession('ses_a'));
+  await store.sessions.setFrozen('ses_a', {
+    digest: await store.blobs.put('ses_a', 'snapshot'),
+    createdAt: 0,
+    filesFrozen: 0,
+    toolsWhitelisted: [],
+  });
+  const { epoch } = await store.journal.claim('ses_a');
+  for (let turn = 1; turn <= 130; turn += 1) {
+    await store.journal.append('ses_a', epoch, {
+      thread: '',
+      fromSeq: turn,
+      entries: [{}],
+      checkpoint: sampleCheckpoint(turn),
+    });
+  }
+  const list = holdfast(['checkpoints', 'ses_a'], { HOLDFAST_URL: url });
+  expect(await list.exit).toBe(0);
+  const { items } = JSON.parse(list.stdout()) as { items: { turn: number }[] };
+  expect(items.map(({ turn }) => turn)).toEqual(Array.from({ length: 130 }, (_, index) => 130 - index));
+  const key = join(temporaryDirectory(), 'key');
+  writeFileSync(key, 'own key\n');
+  const options = ['--checkpoint', '7', '--prompt', 'in blue', '--max-steps', '9', '--model-api-key-file', key];
+  const fork = holdfast(['fork', 'ses_a', ...options], { HOLDFAST_URL: url });
+  expect([await fork.exit, fork.stderr()]).toEqual([0, '']);
+  const { sessionId } = JSON.parse(fork.stdout()) as { sessionId: string };
+  const { task } = await store.sessions.get(sessionId);
+  expect(task).toMatchObject({ limits: { maxSteps: 9 }, parent: { turn: 7, prompt: 'in blue' } });
+  expect(await store.secrets.get(sessionId, 'model.apiKey')).toBe('own key');
+});
+
 test('the help is there for all and for each command', async () => {
   const all = holdfast(['--help']);
   const one = holdfast(['resume', '--help']);
   expect(await Promise.all([all.exit, one.exit])).toEqual([0, 0]);
-  for (const name of ['run', 'get', 'answer', 'pause', 'resume', 'abort', 'logs', 'doctor']) {
+  for (const name of ['run', 'get', 'answer', 'pause', 'resume', 'abort', 'checkpoints', 'fork', 'logs', 'doctor']) {
     expect(all.stdout()).toContain(`holdfast ${name}`);
   }
   expect(one.stdout()).toMatch(/^holdfast resume <id>/);

@@ -28,6 +28,17 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'lines-troubled': lines,
   'lines-hang-worker': lines,
   'lines-hang-api': lines,
+  'lines-finished': lines,
+  /** Counts turns in a file until it is told a colour, or to the end. */
+  colours: {
+    turns: ({ turn, userMessages, lastResults }) => {
+      const [, colour] = /Paint it (\w+)\./.exec(userMessages.at(-1) ?? '') ?? [];
+      const painted = userMessages.length > 1 && colour !== undefined;
+      if (!painted) return turn < LINES ? bash(`echo ${turn} >> turns.txt; sleep 0.1`) : submit;
+      return lastResults.includes('painted\n') ? submit : bash(`echo ${colour} > colour.txt; echo painted`);
+    },
+    ttftMs: 80,
+  },
   /** Writes who it is for, so that sessions that ran at once can be told apart. */
   marked: {
     turns: ({ turn, userMessages }) => {
@@ -68,7 +79,12 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     ],
   },
   'ask-variant': { turns: [{ tools: [{ name: 'AskUserQuestion', args: { questions: ['Which one?'] } }] }, submit] },
-  'last-words': { turns: [bash('echo some > work.txt'), { text: 'Shall I go on?' }] },
+  'last-words': {
+    turns: ({ turn, userMessages }) => {
+      if (userMessages.some((text) => text.includes('Hand it in.'))) return submit;
+      return turn === 0 ? bash('echo some > work.txt') : { text: 'Shall I go on?' };
+    },
+  },
   blocked: {
     turns: [bash('echo some > work.txt'), { tools: [{ name: 'report_blocked', args: { reason: 'no way' } }] }],
   },

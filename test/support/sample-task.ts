@@ -1,6 +1,8 @@
 import type { Snapshot } from '../../src/domain/snapshot.ts';
 import { defaultAuthor, type Task } from '../../src/domain/task.ts';
 import { toolNames } from '../../src/domain/tools.ts';
+import { noUsage } from '../../src/domain/usage.ts';
+import type { Checkpoint } from '../../src/store/journal.ts';
 import type { NewSession } from '../../src/store/sessions.ts';
 
 /** A task with every field filled in; a test names only what it is about. */
@@ -65,4 +67,10 @@ export function sampleSnapshot(
     ...facts,
     ...changes,
   };
+}
+
+/** A checkpoint that ends with the entry of its turn's number; a test names only what it is about. */
+export function sampleCheckpoint(turn: number, changes: Partial<Checkpoint> = {}): Checkpoint {
+  const files = { tree: `tree ${turn}`, kept: null, ignored: [], pack: null, full: false };
+  return { turn, thread: '', seq: turn, ...files, usage: { ...noUsage, turns: turn }, at: turn, ...changes };
 }
