@@ -25,7 +25,13 @@ export function openBulletin(
   let stage: Stage = input.carried === undefined ? 'pending' : 'coding';
   let posted = input.carried === undefined ? '' : `${input.carried.state.phase}/${stage}`;
 
-  const post = async (state: State, next: Stage): Promise<void> => {
+  // What has begun to be announced is announced whole: an abort or a pause in the middle would leave a webhook that nobody delivers.
+  const post = (state: State, next: Stage): Promise<void> =>
+    wf.patched('whole-announcements')
+      ? wf.CancellationScope.nonCancellable(() => announce(state, next))
+      : announce(state, next);
+
+  const announce = async (state: State, next: Stage): Promise<void> => {
     stage = next;
     const { view, awaited } = look();
     wf.setCurrentDetails(detailsOf(view, awaited));

@@ -91,6 +91,7 @@ async function continueAsNewIfLong(
   const { continueAsNewSuggested, historyLength } = wf.workflowInfo();
   if (!continueAsNewSuggested && historyLength < input.maxHistoryEvents) return;
   await wf.condition(wf.allHandlersFinished);
+  if (box.abort !== null || box.pause !== null) return; // Came while we waited; the next run would not know of it.
   const { inputs, answers, limits, seen } = box;
   const carried = { state, rev, limits, inputs, answers, seen: [...seen] };
   await wf.continueAsNew<typeof session>({ ...input, carried });

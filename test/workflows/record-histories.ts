@@ -1,15 +1,16 @@
 /**
- * `npm run histories`: records the golden histories anew, one for each way through the diagram. They are replayed by a test, which
- * tells when a change of the workflow would break sessions that are running: so record only together with a `patched()`, or when a
- * new way was added.
+ * `npm run histories`: records the golden histories that are not there yet, one for each way through the diagram. They are replayed by
+ * a test, which tells when a change of the workflow would break sessions that are running: so one that is there stays as it is.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { ApplicationFailure } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
 import type { Activities } from '../../src/activities/index.ts';
+import { HoldfastError } from '../../src/domain/failure.ts';
 import type { SessionInput } from '../../src/workflows/input.ts';
 import * as messages from '../../src/workflows/messages.ts';
 import { startTemporal, workflowBundle } from '../support/temporal.ts';
@@ -35,10 +36,22 @@ const phase = async (handle: WorkflowHandle, wanted: string): Promise<void> => {
 };
 
 /** Red for the first two rounds. */
+let held = false;
 const verify: Activities['verify'] = async ({ iteration }) => {
   const accepted = iteration >= 2;
   return { accepted, verified: true, summary: 'a check', evidence: accepted ? null : `blob${iteration}` };
 };
+
+/** What a fork runs into whose token was removed with its parent: it is asked for before a model is paid. */
+function refusedOnce(): Activities['synthesizeContract'] {
+  let calls = 0;
+  return async () => {
+    calls += 1;
+    if (calls > 1) return;
+    const { message, code: type } = new HoldfastError('REPOSITORY_AUTH_FAILED', 'The token is missing.');
+    throw ApplicationFailure.create({ message, type, nonRetryable: true });
+  };
+}
 
 const ways: Readonly<Record<string, Way>> = {
   happy: {},
@@ -67,13 +80,38 @@ const ways: Readonly<Record<string, Way>> = {
       await handle.executeUpdate(messages.executeUpdate, { args: [{}] });
     },
   },
+  fork: {
+    activities: { synthesizeContract: refusedOnce() },
+    talk: async (handle) => {
+      await phase(handle, 'PAUSED');
+      await handle.signal(messages.resumeSignal, {});
+    },
+  },
+  'pause-at-the-end': {
+    activities: {
+      runChunk: async ({ chunk }) => {
+        while (chunk === 0 && !held) await sleep(20);
+        return { outcome: 'submitted', turns: 3, tree: 'f'.repeat(40) };
+      },
+      holdSession: async (hold) => void (held = hold.held),
+    },
+    talk: async (handle) => {
+      await phase(handle, 'EXECUTING');
+      await handle.signal(messages.pauseSignal, {});
+      await phase(handle, 'PAUSED');
+      await handle.signal(messages.resumeSignal, {});
+    },
+  },
   abort: { input: { auto: false }, talk: (handle) => handle.signal(messages.abortSignal, { reason: 'enough' }) },
 };
 
 const directory = join(import.meta.dirname, 'histories');
 mkdirSync(directory, { recursive: true });
 const [temporal, bundle] = await Promise.all([startTemporal(), workflowBundle()]);
-for (const [name, way] of Object.entries(ways)) writeFileSync(join(directory, `${name}.json`), await record(name, way));
+for (const [name, way] of Object.entries(ways)) {
+  const file = join(directory, `${name}.json`);
+  if (!existsSync(file)) writeFileSync(file, await record(name, way));
+}
 await temporal.stop();
 process.exit(0);
 

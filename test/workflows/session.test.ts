@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Context } from '@temporalio/activity';
 import { type Client, WorkflowFailedError, WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
@@ -33,7 +34,8 @@ async function withSession<T>(
   const { activities, announced } = standInActivities(overrides);
   const taskQueue = `test-${randomUUID()}`;
   const { nativeConnection: connection } = temporal.env;
-  const worker = await Worker.create({ connection, taskQueue, workflowBundle: bundle, activities });
+  const often = { maxHeartbeatThrottleInterval: '100ms', defaultHeartbeatThrottleInterval: '100ms' };
+  const worker = await Worker.create({ connection, taskQueue, workflowBundle: bundle, activities, ...often });
   return worker.runUntil(async () => {
     const client: Client = temporal.env.client;
     const workflowId = `session/${taskQueue}`;
@@ -57,6 +59,11 @@ async function failureOf(promise: Promise<unknown>): Promise<{ type: unknown; me
 
 const until = (condition: () => boolean | Promise<boolean>) =>
   vi.waitUntil(condition, { timeout: 20_000, interval: 20 });
+/** Works, as an activity, until it is cancelled. */
+async function untilCancelled(): Promise<never> {
+  const pump = setInterval(() => Context.current().heartbeat(), 100);
+  return Context.current().cancelled.finally(() => clearInterval(pump));
+}
 const phaseOf = async (handle: WorkflowHandle) => (await handle.query(messages.viewQuery)).state;
 const failing = (code: ConstructorParameters<typeof HoldfastError>[0]) => () => {
   const failure = new HoldfastError(code, `told to fail with ${code}`).toFailure();
@@ -285,6 +292,112 @@ test.concurrent('a workflow that is cancelled in Temporal ends like an aborted s
     expect(announced.at(-1)).toBe('FAILED/failed');
   });
 });
+
+test.concurrent('a change that is being announced while an abort comes is announced with its webhook all the same', async () => {
+  const sent: string[] = [];
+  let announcing = false;
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  const prefix = randomUUID();
+  const overrides: Partial<Activities> = {
+    announce: async ({ stage }) => {
+      if (stage === 'coding') {
+        announcing = true;
+        await gate;
+      }
+      return { eventId: `${prefix}/${stage}` };
+    },
+    sendWebhook: async ({ eventId }) => void sent.push(eventId.slice(prefix.length + 1)),
+  };
+  await withSession({ webhook: { retries: 0, backoffMs: 10 } }, overrides, async ({ handle }) => {
+    await until(() => announcing);
+    await handle.executeUpdate(messages.abortUpdate, { args: [{}] });
+    release();
+    expect(await failureOf(handle.result())).toMatchObject({ type: 'ABORTED' });
+    await until(() => sent.includes('failed'));
+    expect(sent).toContain('coding');
+  });
+});
+
+test.concurrent('a pause that comes while the agent hands in holds before the checks, and resume goes on with them', async () => {
+  let held = false;
+  let chunks = 0;
+  let checks = 0;
+  const overrides: Partial<Activities> = {
+    holdSession: async ({ held: value }) => void (held = value),
+    runChunk: async () => {
+      chunks += 1;
+      if (chunks === 1) await until(() => held);
+      return { outcome: 'submitted', turns: 5, tree: 'a' };
+    },
+    verify: async () => {
+      checks += 1;
+      return { accepted: true, verified: true, summary: '', evidence: null };
+    },
+  };
+  await withSession({}, overrides, async ({ handle }) => {
+    await until(() => chunks === 1);
+    await handle.executeUpdate(messages.pauseUpdate, { args: [{}] });
+    await until(async () => (await phaseOf(handle)) === 'PAUSED');
+    expect(checks).toBe(0);
+    expect(await handle.query(messages.viewQuery)).toMatchObject({ turns: 5, pause: { code: 'OPERATOR' } });
+    await handle.executeUpdate(messages.resumeUpdate, { args: [{}] });
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
+    expect([chunks, checks]).toEqual([2, 1]);
+  });
+});
+
+test.concurrent('a pause during the checks breaks them off, and one during the delivery comes too late', async () => {
+  const calls = { verify: 0, deliver: 0 };
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  const overrides: Partial<Activities> = {
+    verify: async () => {
+      calls.verify += 1;
+      if (calls.verify === 1) await untilCancelled();
+      return { accepted: true, verified: true, summary: '', evidence: null };
+    },
+    deliver: async () => {
+      calls.deliver += 1;
+      await gate;
+      return { kind: 'patch', branch: null, commit: 'c', tree: 'a', verified: true };
+    },
+  };
+  await withSession({}, overrides, async ({ handle }) => {
+    await until(() => calls.verify === 1);
+    await handle.executeUpdate(messages.pauseUpdate, { args: [{}] });
+    await handle.executeUpdate(messages.pauseUpdate, { args: [{}] });
+    await until(async () => (await phaseOf(handle)) === 'PAUSED');
+    await handle.executeUpdate(messages.resumeUpdate, { args: [{}] });
+    await until(() => calls.deliver === 1);
+    await handle.executeUpdate(messages.pauseUpdate, { args: [{}] });
+    release();
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
+    expect(calls).toEqual({ verify: 2, deliver: 1 });
+  });
+});
+
+test.concurrent.each(['prepareSource', 'synthesizeContract'] as const)(
+  'a pause during %s breaks it off, a second one changes nothing, and an abort ends what is paused',
+  async (name) => {
+    let calls = 0;
+    const slow = async () => {
+      calls += 1;
+      await untilCancelled();
+    };
+    await withSession({}, { [name]: slow }, async ({ handle, announced }) => {
+      await until(() => calls === 1);
+      for (const _ of [1, 2]) await handle.executeUpdate(messages.pauseUpdate, { args: [{}] });
+      await until(async () => (await phaseOf(handle)) === 'PAUSED');
+      await handle.executeUpdate(messages.resumeUpdate, { args: [{}] });
+      await until(() => calls === 2);
+      await handle.executeUpdate(messages.pauseUpdate, { args: [{}] });
+      await handle.executeUpdate(messages.abortUpdate, { args: [{ reason: 'enough' }] });
+      expect(await failureOf(handle.result())).toMatchObject({ type: 'ABORTED', message: 'enough' });
+      expect(announced.at(-1)).toBe('FAILED/failed');
+    });
+  },
+);
 
 test.concurrent('red evidence goes back to the agent up to maxIterations, then the session fails with CHECKS_FAILED', async () => {
   const feedback: unknown[] = [];
