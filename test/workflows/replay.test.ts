@@ -9,7 +9,16 @@ const directory = join(import.meta.dirname, 'histories');
 const names = readdirSync(directory).map((file) => file.replace('.json', ''));
 
 test('there is a golden history for each way through the diagram', () => {
-  expect(names.toSorted()).toEqual(['abort', 'answers', 'fork', 'happy', 'pause', 'pause-at-the-end', 'repairs', 'webhooks']);
+  expect(names.toSorted()).toEqual([
+    'abort',
+    'answers',
+    'fork',
+    'happy',
+    'pause',
+    'pause-at-the-end',
+    'repairs',
+    'webhooks',
+  ]);
 });
 
 test.each(names)('the golden history %s still replays: sessions that run today go on after an update', async (name) => {
