@@ -134,7 +134,7 @@ test('a session that is held while a command runs ends its chunk at the next tur
 });
 
 test('an abort during a long command ends it at once with the very reason given, and nothing half done is recorded', async () => {
-  const command = 'echo 1 >> log; touch started; sleep 2; echo 2 >> log';
+  const command = 'echo 1 >> log; touch started; sleep 4; echo 2 >> log';
   const tools = [command, 'echo 3 >> log'].map((line) => ({ name: 'bash', args: { command: line } }));
   const { chunk, file, git, model, store } = await runnerSetting({ turns: [bash('echo 0 >> log'), { tools }, submit] });
   const controller = new AbortController();
@@ -144,7 +144,7 @@ test('an abort during a long command ends it at once with the very reason given,
   const reason = new Error('enough');
   controller.abort(reason);
   expect(await running).toBe(reason);
-  expect(performance.now() - aborted).toBeLessThan(1500);
+  expect(performance.now() - aborted).toBeLessThan(3500);
   expect((await store.journal.latest(SESSION))?.turn).toBe(1);
   const end = await chunk();
   expect(end).toMatchObject({ outcome: 'submitted', turns: 3 });

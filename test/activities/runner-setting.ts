@@ -50,7 +50,7 @@ export function openRunner(
   const sandbox = createSandbox({ mode: 'bwrap' });
   const store = openStore({ directory: join(root, 'store') });
   const git = new GitManager({ sandbox, directory });
-  const runner = new ExecutionRunner({ store, git, sandbox, streamIdleMs: 1000, owner, isStopping });
+  const runner = new ExecutionRunner({ store, git, sandbox, streamIdleMs: 3000, owner, isStopping });
   const close = (): void => {
     store.close();
     sandbox.dispose();

@@ -112,7 +112,7 @@ test('a session that is held while a sub-agent works ends its chunk at the turn 
 });
 
 test('an abort reaches the command of a sub-agent at once, and what it did half is undone', async () => {
-  const command = 'echo 2 >> log.txt; touch running; sleep 2; rm running';
+  const command = 'echo 2 >> log.txt; touch running; sleep 4; rm running';
   const script = { main: main(echo(1), task('alpha')), alpha: [{ tools: [bash(command)] }, submit('done')] };
   const { chunk, file, git } = await runnerSetting(delegation(script));
   const controller = new AbortController();
@@ -122,7 +122,7 @@ test('an abort reaches the command of a sub-agent at once, and what it did half 
   const reason = new Error('enough');
   controller.abort(reason);
   expect(await running).toBe(reason);
-  expect(performance.now() - aborted).toBeLessThan(1500);
+  expect(performance.now() - aborted).toBeLessThan(3500);
   const end = await chunk();
   expect(end).toMatchObject({ outcome: 'submitted', turns: 4 });
   expect(await file(end.tree, 'log.txt')).toBe('1\n2\n');
@@ -217,7 +217,8 @@ test('without task on the whitelist there is no such tool', async () => {
 });
 
 test('a long report is cut', async () => {
-  const setting = await runnerSetting(delegation({ main: main(task('alpha')), alpha: [submit('x'.repeat(50_000))] }));
+  const script = { main: main(task('alpha')), alpha: [submit('x'.repeat(50_000))] };
+  const setting = await runnerSetting({ ...delegation(script), pieceChars: 10_000 });
   await setting.chunk();
   const [told] = await answers(setting);
   expect(told?.text.length).toBeLessThan(20_100);
