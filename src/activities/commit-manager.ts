@@ -1,3 +1,4 @@
+import { digestOf } from '../digest/canonical-json.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Delivered } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
@@ -5,7 +6,6 @@ import { faultPoint } from '../fault-point.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { Store } from '../store/store.ts';
 import type { Credentials } from './credentials.ts';
-import { digestOf } from './snapshot-builder.ts';
 
 /** What is to be delivered. */
 export interface Delivery {
@@ -108,9 +108,13 @@ function commitMessage({ snapshot, digest, verified, note, summary }: Delivery):
     snapshot.assumptions.length === 0
       ? []
       : ['', 'Assumed:', ...snapshot.assumptions.map((text) => `- ${oneLine(text, 200)}`)];
+  const waived = (snapshot.waivers ?? []).map(
+    ({ kind, name, by, reason }) => `- ${kind} ${oneLine(name, 100)}, by ${oneLine(by, 60)}: ${oneLine(reason, 200)}`,
+  );
   const unverified = verified ? [] : ['', `NOT VERIFIED: ${note ?? 'no acceptance command was run'}.`];
   const trailers = ['', `Holdfast-Session: ${snapshot.sessionId}`, `Holdfast-Snapshot: ${digest}`];
-  return [title, ...body, ...assumed, ...unverified, ...trailers, ''].join('\n');
+  const settled = waived.length === 0 ? [] : ['', 'Waived:', ...waived];
+  return [title, ...body, ...assumed, ...settled, ...unverified, ...trailers, ''].join('\n');
 }
 
 function oneLine(text: string, max: number): string {

@@ -28,8 +28,8 @@ The fields
 - requiredInputs: names of values that only the caller can know (a target directory, an account name). Never secrets, never what is in
   the repository. If a question asks for such a value, put the name into its "input" field, else null.
 - requiredFiles: globs of existing files the work needs, as they stand in the list of files. Not files that the work will create.
-- requiredTools: only of these: ${toolNames.join(', ')}. Name "task", by which the agent hands parts of the work to
-  sub-agents, only if the task asks for that.
+- requiredTools: only of these: ${toolNames.join(', ')}. Naming one grants nothing: it tells people what
+  the work wants.
 - requiredScripts: existing scripts that the work must run.
 - acceptance: commands that exist in this repository and show that the work is done, for example its tests. Invent none; [] if unsure.
 

@@ -17,6 +17,8 @@ export interface SynthesisRequest extends ContractSources {
 /** What came of it. */
 export interface Synthesis {
   readonly draft: ContractDraft;
+  /** The model that wrote it, as its provider names it. */
+  readonly writtenBy: string;
   /** Of all rounds; no turns, for these are not the agent's. */
   readonly usage: Usage;
 }
@@ -57,7 +59,7 @@ export class ContractSynthesizer {
     let faults = '';
     for (let round = 1; round <= ROUNDS; round += 1) {
       const checked = check(await call.say(message, signal));
-      if ('draft' in checked) return { draft: checked.draft, usage: call.usage };
+      if ('draft' in checked) return { draft: checked.draft, writtenBy: call.servedModel, usage: call.usage };
       faults = checked.faults;
       message = `This is not a valid contract:\n${faults}\nCall ${contractTool.name} again with all fields, corrected.`;
     }

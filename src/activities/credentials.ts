@@ -1,3 +1,4 @@
+import { withAddress } from '../domain/model-address.ts';
 import type { ModelSpec } from '../domain/model-spec.ts';
 import type { GitCredentials } from '../git/git-manager.ts';
 import type { Store } from '../store/store.ts';
@@ -32,6 +33,7 @@ export class Credentials {
     const own = await this.#store.secrets.get(sessionId, 'model.apiKey');
     if (own !== undefined) return own;
     const { spec: server, key } = this.#serverModel;
-    return spec.provider === server.provider && spec.baseUrl === server.baseUrl ? key() : undefined;
+    const samePlace = withAddress(spec).baseUrl === withAddress(server).baseUrl;
+    return spec.provider === server.provider && samePlace ? key() : undefined;
   }
 }

@@ -1,4 +1,5 @@
 import { systemPromptFor } from '../agent/system-prompt.ts';
+import { digestOf } from '../digest/canonical-json.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { GitManager } from '../git/git-manager.ts';
@@ -6,7 +7,7 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { SessionRecord } from '../store/sessions.ts';
 import { holdfastVersion, piVersion } from '../version.ts';
 import type { Credentials } from './credentials.ts';
-import { digestOf, type SnapshotBuilder } from './snapshot-builder.ts';
+import type { SnapshotBuilder } from './snapshot-builder.ts';
 
 /** What a fork is agreed from. */
 export interface ForkParts {

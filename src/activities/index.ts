@@ -2,9 +2,10 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import { ApplicationFailureCategory } from '@temporalio/common';
 import { HoldfastError, isModelOutage, toFailure } from '../domain/failure.ts';
 import type { Base, Delivered, Frozen, Limits, State } from '../domain/session.ts';
+import type { Approval } from '../domain/waiver.ts';
 import type { Store } from '../store/store.ts';
 import type { Announcement, Announcer } from './announcer.ts';
-import type { Preflight, PreflightCheck } from './preflight.ts';
+import type { Preflight, PreflightCheck, Supplied } from './preflight.ts';
 import { whileItMoves } from './progress-watch.ts';
 import type { SessionExecution } from './session-execution.ts';
 import type { SourceImporter } from './source-importer.ts';
@@ -32,13 +33,6 @@ export interface VerificationOutcome {
   readonly evidence: string | null;
 }
 
-/** Information as the workflow passes it on. */
-export interface Supplied {
-  readonly sessionId: string;
-  readonly inputs: Readonly<Record<string, string>>;
-  readonly answers: Readonly<Record<string, string>>;
-}
-
 /** The activities by name, each one line: ids and digests in, ids and digests out. The names are wire contracts. */
 export function createActivities(deps: ActivityDependencies) {
   const { announcer, execution, preflight, sources, stallMs, store, webhooks } = deps;
@@ -55,7 +49,7 @@ export function createActivities(deps: ActivityDependencies) {
       'until it succeeds',
     ),
     freezeSnapshot: effect(
-      (info: Supplied & { at: number }, signal): Promise<Frozen> => preflight.freeze(info, signal),
+      (info: Supplied & { at: number; approval?: Approval }, signal): Promise<Frozen> => preflight.freeze(info, signal),
       'until it succeeds',
     ),
     runChunk: effect(

@@ -1,39 +1,55 @@
-import { systemPromptFor } from '../agent/system-prompt.ts';
 import { assess } from '../domain/assessment.ts';
-import { acceptanceOf, awaitedBy, mergeSkill, missingInfo, type Contract } from '../domain/contract.ts';
+import { applyEdit, ContractEdit } from '../domain/contract-edit.ts';
+import { mergeSkill } from '../domain/contract-merge.ts';
+import { awaitedBy, grantedTools, missingInfo, type Contract } from '../domain/contract.ts';
 import { HoldfastError } from '../domain/failure.ts';
-import { guardsOf } from '../domain/guards.ts';
 import type { Base, Frozen } from '../domain/session.ts';
-import { renderSkill, type Skill } from '../domain/skill.ts';
-import type { Snapshot } from '../domain/snapshot.ts';
 import { whitelistFor } from '../domain/tools.ts';
+import type { Approval, Waiver } from '../domain/waiver.ts';
+import { canonicalJson, digestOf } from '../digest/canonical-json.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
-import { holdfastVersion, piVersion } from '../version.ts';
 import { discoverAcceptance } from './acceptance-discovery.ts';
+import { briefOf } from './contract-brief.ts';
 import type { ContractSynthesizer } from './contract-synthesizer.ts';
 import type { Credentials } from './credentials.ts';
 import { ForkAgreement } from './fork-agreement.ts';
 import { probe } from './preflight-probes.ts';
-import { loadSkill } from './skill-loader.ts';
-import { canonicalJson, digestOf, type SnapshotBuilder } from './snapshot-builder.ts';
+import { loadSkill, type LoadedSkill } from './skill-loader.ts';
+import type { SnapshotBuilder } from './snapshot-builder.ts';
+import { snapshotOf } from './snapshot-content.ts';
 import type { SourceImporter } from './source-importer.ts';
 
-const MAX_SCRIPT_BYTES = 32 * 1024;
+const SKILL_ARTIFACT = 'skill.json';
+const MAX_SCRIPT_BYTES = 2 ** 20;
 
 /** What is still missing, and under which names it can be supplied. */
 export interface PreflightCheck {
   readonly missing: readonly string[];
   readonly awaited: { readonly inputs: readonly string[]; readonly answers: readonly string[] };
+  /** Digest of the contract as it stands; results from before there was one have none. */
+  readonly contract?: string;
+  /** The contract in a few lines, where a person must approve it. */
+  readonly brief?: string;
 }
 
-/** What has been supplied so far. */
-interface Supplied {
+/** What has been supplied so far, as the workflow passes it on. */
+export interface Supplied {
   readonly sessionId: string;
   readonly inputs: Readonly<Record<string, string>>;
   readonly answers: Readonly<Record<string, string>>;
+  readonly waivers?: readonly Waiver[];
+  /** Blobs of {@link ContractEdit}s, in the order in which they came. */
+  readonly edits?: readonly string[];
+}
+
+/** What is to be frozen. */
+export interface Agreed extends Supplied {
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly approval?: Approval;
 }
 
 /** What the preflight is made of. */
@@ -67,12 +83,12 @@ export class Preflight {
     await sources.ensure(sessionId, signal);
     const { task } = session;
     const tree = baseOf(session).tree;
-    const skill = await this.#skill(session);
-    const scripts = await this.#scripts(sessionId, tree, skill);
+    const loaded = await this.#skill(session);
+    const scripts = loaded === null ? [] : await this.#scripts(sessionId, tree, loaded);
     const files = await git.open(sessionId).listFiles(tree);
-    const { draft } = await synthesizer.synthesize({
+    const { draft, writtenBy } = await synthesizer.synthesize({
       prompt: task.userPrompt,
-      ...(skill !== null && { skillText: skill.body }),
+      ...(loaded !== null && { skillText: loaded.skill.body }),
       scripts,
       files,
       model: task.model,
@@ -82,105 +98,86 @@ export class Preflight {
     const remote = task.delivery === 'branch' && task.source.kind === 'repository' ? task.source.url : null;
     const discovered = await discoverAcceptance(files, (path) => this.#text(sessionId, tree, path));
     const demands = { acceptance: task.acceptance, discovered, remote };
-    await store.sessions.setContract(sessionId, mergeSkill(draft, skill, demands));
+    const merged = mergeSkill(draft, loaded?.skill ?? null, demands);
+    await store.sessions.setContract(sessionId, { ...merged, writtenBy });
   }
 
   /** Checks the contract against everything that is known now, and records how each item stands. */
-  async check({ sessionId, inputs, answers }: Supplied, signal: AbortSignal): Promise<PreflightCheck> {
+  async check(supplied: Supplied, signal: AbortSignal): Promise<PreflightCheck> {
     const { git, sandbox, sources, store } = this.#parts;
+    const { sessionId, answers, inputs, waivers = [], edits = [] } = supplied;
     await sources.ensure(sessionId, signal);
     const session = await store.sessions.get(sessionId);
     const { task } = session;
     if (task.parent !== undefined) return { missing: [], awaited: { inputs: [], answers: [] } };
-    const probePush = () => this.#probePush(session, signal);
-    const findings = await probe(contractOf(session), {
+    const loaded = await this.#skill(session);
+    const edited = await this.#edited(contractOf(session), edits);
+    const findings = await probe(edited, {
       git: git.open(sessionId),
       tree: baseOf(session).tree,
       sandbox,
-      probePush,
+      whitelist: whitelistFor(loaded?.skill.requiredTools ?? [], grantedTools(edited)),
+      bundled: loaded?.bundled ?? [],
+      probePush: () => this.#probePush(session, signal),
     });
     const given = { ...task.inputs, ...inputs };
-    const contract = assess(contractOf(session), { findings, inputs: given, answers, onMissing: task.onMissing });
+    const contract = assess(edited, { findings, inputs: given, answers, onMissing: task.onMissing, waivers });
     await store.sessions.setContract(sessionId, contract);
-    return { missing: missingInfo(contract), awaited: awaitedBy(contract) };
-  }
-
-  /** Freezes what was agreed: after this nothing of it can change. */
-  async freeze(info: Supplied & { readonly at: number }, signal: AbortSignal): Promise<Frozen> {
-    const { snapshots, sources, store } = this.#parts;
-    await sources.ensure(info.sessionId, signal);
-    const session = await store.sessions.get(info.sessionId);
-    const isFork = session.task.parent !== undefined;
-    return snapshots.freeze(await (isFork ? this.#forks.snapshot(session, info.at) : this.#snapshot(session, info)));
-  }
-
-  async #snapshot(
-    session: SessionRecord,
-    { inputs, answers, at }: Supplied & { readonly at: number },
-  ): Promise<Snapshot> {
-    const { git, sandbox } = this.#parts;
-    const { id, task } = session;
-    const base = baseOf(session);
-    const contract = contractOf(session);
-    const skill = await this.#skill(session);
-    const given = { ...task.inputs, ...inputs };
-    const repository = git.open(id);
-    const files = await repository.matchFiles(base.tree, contract.requiredFiles);
-    const scripts = await repository.matchFiles(base.tree, contract.requiredScripts);
-    const tools = whitelistFor(skill?.requiredTools ?? [], contract.requiredTools);
-    const acceptance = acceptanceOf(contract);
-    if (task.strict && acceptance.length === 0) {
-      throw new HoldfastError(
-        'MISSING_INFORMATION',
-        'strict wants proof, and there is no acceptance command to prove it by.',
-      );
-    }
     return {
-      version: 1,
-      sessionId: id,
-      prompt: task.userPrompt,
-      skillText: skill === null ? '' : renderSkill(skill, given),
-      source: task.source,
-      base,
-      inputs: given,
-      answers: contract.questions.flatMap((question) => {
-        const answer = answers[question.id];
-        return answer === undefined ? [] : [{ id: question.id, question: question.question, answer }];
-      }),
-      assumptions: contract.assumptions,
+      missing: missingInfo(contract),
+      awaited: awaitedBy(contract),
       contract: digestOf(canonicalJson(contract)),
-      goal: contract.goal,
-      files: await repository.hashFiles(base.tree, files),
-      scripts: await repository.hashFiles(base.tree, scripts),
-      tools,
-      keepIgnored: task.keepIgnored,
-      model: task.model,
-      systemPrompt: digestOf(systemPromptFor({ tools, acceptance })),
-      limits: task.limits,
-      sandbox: { kind: sandbox.kind, network: 'none' },
-      testStrategy: task.testStrategy,
-      acceptance,
-      verification: { strict: task.strict, onRedEnd: task.onRedEnd, guards: guardsOf(contract) },
-      delivery: task.delivery,
-      branch: task.branch,
-      author: task.author,
-      versions: { holdfast: holdfastVersion, pi: piVersion },
-      createdAt: at,
+      ...(task.requireApproval && { brief: briefOf(contract) }),
     };
   }
 
-  #skill(session: SessionRecord): Promise<Skill | null> {
-    const { git, skillsDir } = this.#parts;
-    return loadSkill(session.task.skill, git.open(session.id), baseOf(session).tree, skillsDir);
+  /**
+   * Freezes what was agreed: after this nothing of it can change.
+   * @throws HoldfastError CONTRACT_CHANGED when the contract on record is not the one that was approved.
+   */
+  async freeze(agreed: Agreed, signal: AbortSignal): Promise<Frozen> {
+    const { git, sandbox, snapshots, sources, store } = this.#parts;
+    await sources.ensure(agreed.sessionId, signal);
+    const session = await store.sessions.get(agreed.sessionId);
+    const contract = contractOf(session);
+    if (session.task.parent !== undefined) {
+      return snapshots.freeze(await this.#forks.snapshot(session, agreed.at), contract);
+    }
+    const loaded = await this.#skill(session);
+    const frozen = { session, base: baseOf(session), contract, loaded, agreed };
+    return snapshots.freeze(await snapshotOf(frozen, { git: git.open(session.id), sandbox }), contract);
   }
 
-  async #scripts(sessionId: string, tree: string, skill: Skill | null): Promise<{ path: string; text: string }[]> {
-    const scripts: { path: string; text: string }[] = [];
-    for (const path of skill?.requiredScripts ?? []) {
-      const text = await this.#text(sessionId, tree, path);
-      if (text !== null) scripts.push({ path, text });
+  async #edited(contract: Contract, edits: readonly string[]): Promise<Contract> {
+    const read = async (blob: string) =>
+      ContractEdit.parse(JSON.parse((await this.#parts.store.blobs.get(blob)).toString('utf8')));
+    return (await Promise.all(edits.map(read))).reduce(applyEdit, contract);
+  }
+
+  /** The skill, read once: whatever happens to the server's folder meanwhile, the freeze takes what the contract was made from. */
+  async #skill({ id, task, base }: SessionRecord): Promise<LoadedSkill | null> {
+    const { git, skillsDir, store } = this.#parts;
+    const kept = (await store.artifacts.list(id)).find(({ name }) => name === SKILL_ARTIFACT);
+    if (kept !== undefined) return JSON.parse((await store.blobs.get(kept.blob)).toString('utf8')) as LoadedSkill;
+    const loaded = await loadSkill(task.skill, { git: git.open(id), tree: base?.tree ?? '', skillsDir });
+    if (loaded !== null) {
+      await store.artifacts.put(id, SKILL_ARTIFACT, 'application/json', JSON.stringify(loaded), Date.now());
     }
-    return scripts;
+    return loaded;
+  }
+
+  /** What the model is shown of the scripts; a script that is too large to show is named all the same. */
+  async #scripts(
+    sessionId: string,
+    tree: string,
+    { bundled, skill }: LoadedSkill,
+  ): Promise<{ path: string; text: string }[]> {
+    const shown = async (path: string) => {
+      const own = bundled.find((file) => file.path === path)?.text;
+      const text = own ?? (await this.#text(sessionId, tree, path));
+      return { path, text: text ?? `[not there, or larger than ${MAX_SCRIPT_BYTES} bytes]` };
+    };
+    return Promise.all(skill.requiredScripts.map(shown));
   }
 
   /** A file of a tree as text; null when there is none, or it is too large to be shown to anybody. */

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import canonicalize from 'canonicalize';
+import { canonicalJson } from '../digest/canonical-json.ts';
+import type { Contract } from '../domain/contract.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Frozen } from '../domain/session.ts';
 import { Snapshot } from '../domain/snapshot.ts';
@@ -8,26 +8,30 @@ import type { Store } from '../store/store.ts';
 
 /** Freezes agreements: canonical JSON (RFC 8785), SHA-256, stored under its digest. */
 export class SnapshotBuilder {
-  readonly #blobs: Store['blobs'];
-  readonly #sessions: Store['sessions'];
+  readonly #store: Store;
 
   constructor(store: Store) {
-    this.#blobs = store.blobs;
-    this.#sessions = store.sessions;
+    this.#store = store;
   }
 
-  /** Stores the snapshot and notes its digest with the session; the same content gives the same digest. */
-  async freeze(snapshot: Snapshot): Promise<Frozen> {
-    await faultPoint('before:snapshot-frozen', snapshot.sessionId);
-    const digest = await this.#blobs.put(snapshot.sessionId, canonicalJson(snapshot));
+  /**
+   * Stores the snapshot, and with it the contract that it names by digest, and notes its digest with the session. The same content
+   * gives the same digest.
+   */
+  async freeze(snapshot: Snapshot, contract: Contract): Promise<Frozen> {
+    const { artifacts, blobs, sessions } = this.#store;
+    const { sessionId, createdAt } = snapshot;
+    await artifacts.put(sessionId, 'contract.json', 'application/json', canonicalJson(contract), createdAt);
+    await faultPoint('before:snapshot-frozen', sessionId);
+    const digest = await blobs.put(sessionId, canonicalJson(snapshot));
     const frozen: Frozen = {
       digest,
       createdAt: snapshot.createdAt,
       filesFrozen: snapshot.files.length + snapshot.scripts.length,
       toolsWhitelisted: snapshot.tools,
     };
-    await this.#sessions.setFrozen(snapshot.sessionId, frozen);
-    await faultPoint('after:snapshot-frozen', snapshot.sessionId);
+    await sessions.setFrozen(sessionId, frozen);
+    await faultPoint('after:snapshot-frozen', sessionId);
     return frozen;
   }
 
@@ -36,25 +40,13 @@ export class SnapshotBuilder {
    * @throws HoldfastError SNAPSHOT_TAMPERED
    */
   async load(digest: string): Promise<Snapshot> {
-    const text = (await this.#blobs.get(digest)).toString('utf8');
+    const text = (await this.#store.blobs.get(digest)).toString('utf8');
     const parsed = Snapshot.safeParse(parseJson(text));
     if (!parsed.success || canonicalJson(parsed.data) !== text) {
       throw new HoldfastError('SNAPSHOT_TAMPERED', `The blob ${digest} is not a snapshot.`);
     }
     return parsed.data;
   }
-}
-
-/** The canonical JSON of a value, as RFC 8785 defines it. */
-export function canonicalJson(value: unknown): string {
-  const text = canonicalize(value);
-  if (text === undefined) throw new HoldfastError('INTERNAL', 'The value has no JSON.');
-  return text;
-}
-
-/** SHA-256 of a text, as `sha256:` and hex. */
-export function digestOf(text: string): string {
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }
 
 function parseJson(text: string): unknown {

@@ -3,7 +3,7 @@ import type { Snapshot } from '../domain/snapshot.ts';
 import type { SubAgentCall, SubAgentSnapshot } from '../domain/sub-agent.ts';
 import type { Thread } from '../store/journal.ts';
 import type { Store } from '../store/store.ts';
-import { canonicalJson, digestOf } from './snapshot-builder.ts';
+import { canonicalJson, digestOf } from '../digest/canonical-json.ts';
 
 /** What is recorded of a session's sub-agents: each has a snapshot of its own, and a thread of the journal. */
 export class SubAgentRecords {

@@ -2,7 +2,7 @@ import type { Snapshot } from '../domain/snapshot.ts';
 
 /** The first message to the agent: the frozen agreement in words. A pure function of the snapshot. */
 export function taskPromptFor(snapshot: Snapshot): string {
-  const { prompt, goal, skillText, inputs, answers, assumptions, files } = snapshot;
+  const { prompt, goal, skillText, inputs, answers, assumptions, files, waivers = [] } = snapshot;
   return [
     `<task>\n${prompt.trim()}\n</task>`,
     `<goal>\n${goal}\n</goal>`,
@@ -10,6 +10,7 @@ export function taskPromptFor(snapshot: Snapshot): string {
     ...section('inputs', lines(Object.entries(inputs).map(([name, value]) => `${name}: ${value}`))),
     ...section('answers', lines(answers.map(({ question, answer }) => `${question}\n  ${answer}`))),
     ...section('assumptions', lines(assumptions)),
+    ...section('waived', lines(waivers.map(({ kind, name, reason }) => `${kind} ${name}: ${reason}`))),
     ...section('files', lines(files.slice(0, 100).map(({ path }) => path))),
   ].join('\n\n');
 }

@@ -4,6 +4,7 @@ import { requestId } from 'hono/request-id';
 import { secureHeaders } from 'hono/secure-headers';
 import { HoldfastError } from '../domain/failure.ts';
 import { authenticate } from './auth.ts';
+import { contractRoutes } from './contract-routes.ts';
 import { handleErrors, refuseInvalid, type ErrorLog } from './errors.ts';
 import { healthRoutes, type HealthDeps } from './health.ts';
 import { documentRoutes } from './session-documents.ts';
@@ -39,6 +40,7 @@ export function createApp(deps: AppDeps): OpenAPIHono {
   app.route('/', healthRoutes(deps));
   app.route('/api/sessions', sessionRoutes(deps));
   app.route('/api/sessions', forkRoutes(deps));
+  app.route('/api/sessions', contractRoutes(deps));
   app.route('/api/sessions', documentRoutes(store));
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', {
     type: 'http',

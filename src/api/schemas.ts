@@ -5,6 +5,7 @@ import { thinkingLevels, modelProviders } from '../domain/model-spec.ts';
 import { pathFault } from '../domain/relative-path.ts';
 import { phases, stages } from '../domain/session.ts';
 import { redEnds, testStrategies } from '../domain/task.ts';
+import { waiving } from './contract-schemas.ts';
 
 const short = z.string().trim().min(1).max(255);
 export const text = z.string().trim().min(1).max(200_000);
@@ -66,6 +67,9 @@ export const CreateSession = z
     inputs: values.optional(),
     auto: z.boolean().default(false),
     onMissing: z.enum(['ask', 'assume', 'fail']).default('ask'),
+    requireApproval: z.boolean().default(false).openapi({
+      description: 'Freezes the contract only after POST …/approve; until then it can be read and changed.',
+    }),
     delivery: z
       .enum(['branch', 'directory', 'patch'], {
         error: 'must be branch, directory or patch; pull_request is not available in this version',
@@ -130,7 +134,7 @@ export const CreateSession = z
 export type CreateSession = z.infer<typeof CreateSession>;
 
 export const PreflightBody = z
-  .strictObject({ inputs: values, answers: values, requestId })
+  .strictObject({ inputs: values, answers: values, ...waiving, requestId })
   .partial()
   .openapi('Preflight');
 export const ExecuteBody = z.strictObject({ requestId }).partial().openapi('Execute');
@@ -209,6 +213,7 @@ export const PreflightAnswer = z
   .object({
     canProceed: z.boolean(),
     contract: Contract.nullable(),
+    contractDigest: z.string().nullable().openapi({ description: 'What an approval names.' }),
     missingInfo: z.array(z.string()),
     questions: z.array(Question),
     message: z.string(),

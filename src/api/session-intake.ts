@@ -218,6 +218,7 @@ function taskOf(
     inputs: body.inputs ?? {},
     auto: body.auto,
     onMissing: body.onMissing,
+    requireApproval: body.requireApproval,
     delivery: body.delivery ?? (source.kind === 'directory' ? 'directory' : 'branch'),
     branch: body.branch ?? workBranchOf(id),
     author: body.author ?? defaultAuthor,

@@ -43,7 +43,7 @@ export interface SessionDefaults {
 /** What the routes need of a {@link SessionManager}. */
 export type Sessions = Pick<
   SessionManager,
-  'start' | 'supplyInfo' | 'execute' | 'pause' | 'resume' | 'abort' | 'terminate' | 'isReachable'
+  'start' | 'supplyInfo' | 'approve' | 'execute' | 'pause' | 'resume' | 'abort' | 'terminate' | 'isReachable'
 >;
 
 /** How a message was taken: answered by the workflow, or left with Temporal for when a worker is there. */
@@ -82,6 +82,7 @@ export class SessionManager {
       sessionId: id,
       auto: task.auto,
       onMissing: task.onMissing,
+      ...(task.requireApproval && task.parent === undefined && { requireApproval: true }),
       preflightTimeoutMs: task.preflightTimeoutMs,
       limits: task.limits,
       webhook: task.webhook === null ? null : webhook,
@@ -132,17 +133,27 @@ export class SessionManager {
   /**
    * Asks for the freeze. A refusal is no outcome, so the same request may be made again once the answer is there; but Temporal
    * answers a known update id with what came of it then. What was refused is therefore asked once more under an id of its own.
-   * @throws HoldfastError PREFLIGHT_REQUIRED, PREFLIGHT_INCOMPLETE with `details.missingInfo`, ALREADY_EXECUTING, SESSION_CLOSED
+   * @throws HoldfastError PREFLIGHT_REQUIRED, PREFLIGHT_INCOMPLETE with `details.missingInfo`, APPROVAL_REQUIRED, ALREADY_EXECUTING,
+   * SESSION_CLOSED
    */
   async execute(session: SessionRecord, message: messages.Execute): Promise<Told> {
     const { executeUpdate, executeSignal } = messages;
     try {
       return await this.#tell(session, executeUpdate, executeSignal, message, EXECUTE_MS);
     } catch (error) {
-      const mayBeOld = error instanceof HoldfastError && error.code === 'PREFLIGHT_INCOMPLETE';
+      const refused = error instanceof HoldfastError ? error.code : null;
+      const mayBeOld = refused === 'PREFLIGHT_INCOMPLETE' || refused === 'APPROVAL_REQUIRED';
       if (!mayBeOld || message.requestId === undefined) throw error;
       return this.#tell(session, executeUpdate, executeSignal, message, EXECUTE_MS, crypto.randomUUID());
     }
+  }
+
+  /**
+   * Consents to the contract as it stands.
+   * @throws HoldfastError PREFLIGHT_REQUIRED, PREFLIGHT_INCOMPLETE, CONTRACT_CHANGED, CONTRACT_FROZEN, SESSION_CLOSED
+   */
+  approve(session: SessionRecord, message: messages.Approve): Promise<Told> {
+    return this.#tell(session, messages.approveUpdate, messages.approveSignal, message, this.#callMs);
   }
 
   pause(session: SessionRecord, message: messages.Pause): Promise<Told> {

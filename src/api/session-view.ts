@@ -1,4 +1,5 @@
 import type { z } from '@hono/zod-openapi';
+import { canonicalJson, digestOf } from '../digest/canonical-json.ts';
 import { canProceed, missingInfo, openQuestions } from '../domain/contract.ts';
 import { progressOf } from '../domain/events.ts';
 import type { Usage } from '../domain/usage.ts';
@@ -31,33 +32,23 @@ export function sessionView(session: SessionRecord, usage: Usage): z.infer<typeo
 }
 
 /** What the preflight found, and what to do next. */
-export function preflightView(
-  { contract, state, pause }: SessionRecord,
-  ready: boolean,
-): z.infer<typeof PreflightAnswer> {
+export function preflightView(session: SessionRecord, ready: boolean): z.infer<typeof PreflightAnswer> {
+  const { contract, state, pause, stage } = session;
+  const contractDigest = contract === null ? null : digestOf(canonicalJson(contract));
+  const blocked = (message: string, missing: string[]) => {
+    return { canProceed: false, contract, contractDigest, missingInfo: missing, questions: [], message };
+  };
   if (state === 'PAUSED' && pause !== null) {
     const message = `The session is paused (${pause.code}): ${pause.message} ${pause.remedy}`;
-    return {
-      canProceed: false,
-      contract,
-      missingInfo: contract === null ? [] : missingInfo(contract),
-      questions: [],
-      message,
-    };
+    return blocked(message, contract === null ? [] : missingInfo(contract));
   }
-  if (contract === null || !ready) {
-    return {
-      canProceed: false,
-      contract,
-      missingInfo: [],
-      questions: [],
-      message: 'The contract is still being written; call preflight again.',
-    };
-  }
+  if (contract === null || !ready) return blocked('The contract is still being written; call preflight again.', []);
   const missing = missingInfo(contract);
+  if (stage === 'awaiting_approval') return blocked('Read the contract, then approve it with POST …/approve', missing);
   const proceed = canProceed(contract);
   const message = proceed
     ? 'Nothing is missing: start with POST …/execute'
     : 'Missing information required before execution: answer with POST …/preflight';
-  return { canProceed: proceed, contract, missingInfo: missing, questions: openQuestions(contract), message };
+  const questions = openQuestions(contract);
+  return { canProceed: proceed, contract, contractDigest, missingInfo: missing, questions, message };
 }

@@ -3,7 +3,9 @@ import { HoldfastError } from '../domain/failure.ts';
 import type { SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
+import { checkWaivers } from './contract-routes.ts';
 import { faultsOf, invalid, refuseInvalid } from './errors.ts';
+import { defined, isLive, openSession } from './open-session.ts';
 import * as schemas from './schemas.ts';
 import {
   bodySha256,
@@ -101,11 +103,11 @@ function addPreflight(app: OpenAPIHono, { store, sessions }: SessionRouteDeps): 
   });
   app.openapi(route, async (c) => {
     const { id } = c.req.valid('param');
-    const given = c.req.valid('json');
+    const message = defined(c.req.valid('json'));
     const { waitMs = PREFLIGHT_WAIT_MS } = c.req.valid('query');
-    const { requestId, inputs, answers } = given;
-    const message = { ...(requestId && { requestId }), ...(inputs && { inputs }), ...(answers && { answers }) };
-    const told = await sessions.supplyInfo(await open(store, id), message, waitMs);
+    const opened = await openSession(store, id);
+    checkWaivers(opened.contract, message.waive ?? []);
+    const told = await sessions.supplyInfo(opened, message, waitMs);
     const session = await store.sessions.get(id);
     const checked = told.kind === 'answered' && told.view.state !== 'PAUSED';
     return checked ? c.json(ok(preflightView(session, true)), 200) : c.json(ok(preflightView(session, false)), 202);
@@ -127,7 +129,7 @@ function addExecute(app: OpenAPIHono, { store, sessions }: SessionRouteDeps): vo
   app.openapi(route, async (c) => {
     const { id } = c.req.valid('param');
     const { requestId } = c.req.valid('json');
-    await sessions.execute(await open(store, id), requestId === undefined ? {} : { requestId });
+    await sessions.execute(await openSession(store, id), requestId === undefined ? {} : { requestId });
     const session = await store.sessions.get(id);
     if (session.frozen === null) return c.json(ok(await view(store, session)), 202);
     const { digest, createdAt, filesFrozen, toolsWhitelisted } = session.frozen;
@@ -175,13 +177,13 @@ function addControl(app: OpenAPIHono, { store, sessions }: SessionRouteDeps): vo
     });
   app.openapi(control('pause', 'Wait between two turns', schemas.ReasonBody), async (c) => {
     const { id } = c.req.valid('param');
-    await sessions.pause(await open(store, id), defined(c.req.valid('json')));
+    await sessions.pause(await openSession(store, id), defined(c.req.valid('json')));
     return c.json(ok(await view(store, await store.sessions.get(id))), 202);
   });
   app.openapi(control('resume', 'Go on, with higher limits or another key if given', schemas.ResumeBody), async (c) => {
     const { id } = c.req.valid('param');
     const { credentials = {}, limits, requestId } = c.req.valid('json');
-    const session = await open(store, id);
+    const session = await openSession(store, id);
     const { modelApiKey, gitToken, gitUsername } = credentials;
     if (modelApiKey !== undefined) await store.secrets.put(id, 'model.apiKey', modelApiKey);
     if (gitToken !== undefined) await store.secrets.put(id, 'git.token', gitToken);
@@ -232,13 +234,6 @@ async function hasEnded(store: Store, id: string): Promise<boolean> {
   return false;
 }
 
-/** The session, if it can still be told something. */
-async function open(store: Store, id: string): Promise<SessionRecord> {
-  const session = await store.sessions.get(id);
-  if (!isLive(session)) throw new HoldfastError('SESSION_CLOSED', `The session is ${session.state}.`);
-  return session;
-}
-
 async function unlessClosed(telling: Promise<Told>): Promise<void> {
   await telling.catch((error: unknown) => {
     if (!(error instanceof HoldfastError) || error.code !== 'SESSION_CLOSED') throw error;
@@ -247,15 +242,4 @@ async function unlessClosed(telling: Promise<Told>): Promise<void> {
 
 async function view(store: Store, session: SessionRecord) {
   return sessionView(session, await store.journal.usage(session.id));
-}
-
-function isLive({ state }: SessionRecord): boolean {
-  return state !== 'COMPLETE' && state !== 'FAILED';
-}
-
-/** Without the fields that are undefined: Temporal's JSON and exact optional types want them gone. */
-function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
-  };
 }

@@ -1,4 +1,5 @@
-import type { Contract, ContractItem, ItemKind, Question } from './contract.ts';
+import type { Contract, ContractItem, Question } from './contract.ts';
+import type { ItemKind, Waiver } from './waiver.ts';
 
 /** What a deterministic probe found about one item. */
 export interface Finding {
@@ -17,6 +18,8 @@ export interface Known {
   readonly answers: Readonly<Record<string, string>>;
   /** With `assume`, what only the model asks is waived and the assumption noted. */
   readonly onMissing: 'ask' | 'assume' | 'fail';
+  /** What persons waived; the last one for an item counts. */
+  readonly waivers: readonly Waiver[];
 }
 
 type Verdict = Pick<ContractItem, 'state' | 'evidence'>;
@@ -24,15 +27,39 @@ type Verdict = Pick<ContractItem, 'state' | 'evidence'>;
 /**
  * The contract with the state of every item decided anew; the same knowledge always gives the same contract.
  *
- * What the skill or the task demands must be proven, or it is missing. What only the model demands can block in one
+ * What the skill, the task or a person demands must be proven, or it is missing. What only the model demands can block in one
  * way: as a question (an input of the model's is asked as one), which an input, an answer in words or `assume` settles;
- * everything else it claims is at worst unverified. So an invention is asked about once and never blocks for good.
+ * everything else it claims is at worst unverified. So an invention is asked about once and never blocks for good. Nothing but
+ * a probe, the caller's own values and a person's waiver settles anything: what the model or the repository says never does.
  */
 export function assess(contract: Contract, known: Known): Contract {
-  const items = contract.items.map((item) => ({ ...item, ...verdictOn(item, contract.questions, known) }));
+  const items = contract.items.map(({ waiver: _earlier, ...item }): ContractItem => {
+    const verdict = verdictOn(item, contract.questions, known);
+    const waiver = verdict.state === 'satisfied' ? undefined : waiverOf(item, contract.questions, known.waivers);
+    if (waiver === undefined) return { ...item, ...verdict };
+    const { reason, by, at } = waiver;
+    return { ...item, state: 'waived', evidence: `waived by ${by}: ${reason}`, waiver: { reason, by, at } };
+  });
   const earlier = assumed(contract);
   const own = contract.assumptions.filter((text) => !earlier.includes(text));
   return { ...contract, items, assumptions: [...own, ...assumed({ ...contract, items })] };
+}
+
+/** True for an item that a person can waive: all but an input of the skill, whose text needs its value. */
+export function isWaivable({ kind, source }: Pick<ContractItem, 'kind' | 'source'>): boolean {
+  return kind !== 'input' || source !== 'skill';
+}
+
+/** The waiver of an item. An input and the question that asks for it stand for each other. */
+function waiverOf(item: ContractItem, questions: readonly Question[], waivers: readonly Waiver[]): Waiver | undefined {
+  if (!isWaivable(item)) return undefined;
+  const twin =
+    item.kind === 'question'
+      ? ['input', questions.find(({ id }) => id === item.name)?.input]
+      : ['question', item.kind === 'input' ? questions.find(({ input }) => input === item.name)?.id : undefined];
+  return waivers.findLast(
+    ({ kind, name }) => (kind === item.kind && name === item.name) || (kind === twin[0] && name === twin[1]),
+  );
 }
 
 function verdictOn(item: ContractItem, questions: readonly Question[], known: Known): Verdict {
@@ -69,9 +96,11 @@ function assumptionOf(question: Question): string {
   return `Nobody was asked "${question.question}"; assumed: ${decision}`;
 }
 
-/** The assumptions that stand in place of answers. */
+/** The assumptions that stand in place of answers; what a person waived is no assumption. */
 function assumed({ items }: Contract): string[] {
-  return items.filter(({ kind, state }) => kind === 'question' && state === 'waived').map(({ evidence }) => evidence);
+  return items
+    .filter(({ kind, state, waiver }) => kind === 'question' && state === 'waived' && waiver === undefined)
+    .map(({ evidence }) => evidence);
 }
 
 /** An own, non-blank value. */

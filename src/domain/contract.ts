@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { pathFault } from './relative-path.ts';
-import { inputName, type Skill } from './skill.ts';
+import { inputName } from './skill.ts';
+import { itemKinds, Waiver, type ItemKind } from './waiver.ts';
 
 /** Most questions of one preflight; all are asked in one round. */
 export const MAX_QUESTIONS = 5;
@@ -81,10 +82,6 @@ export const ContractDraft = z
   });
 export type ContractDraft = z.infer<typeof ContractDraft>;
 
-/** What a contract can demand. */
-const itemKinds = ['input', 'file', 'tool', 'script', 'command', 'remote', 'question'] as const;
-export type ItemKind = (typeof itemKinds)[number];
-
 /**
  * One demand and how it stands. `missing` blocks, the others do not: `satisfied` is proven, `waived` was settled
  * without the thing itself, `unverified` is a claim of the model that no probe confirms.
@@ -94,9 +91,12 @@ export const ContractItem = z.strictObject({
   /** The input's name, glob, tool, path, command, remote or question id. */
   name: z.string(),
   state: z.enum(['satisfied', 'missing', 'unverified', 'waived']),
-  source: z.enum(['skill', 'model', 'task', 'repository']),
+  /** Who demands it; `person` is whoever edited the contract. */
+  source: z.enum(['skill', 'model', 'task', 'repository', 'person']),
   /** What the state rests on, for people. */
   evidence: z.string(),
+  /** Whose word it is that nothing depends on the item; only while it is waived by a person. */
+  waiver: Waiver.omit({ kind: true, name: true }).optional(),
 });
 export type ContractItem = z.infer<typeof ContractItem>;
 
@@ -115,130 +115,10 @@ export const Contract = z.strictObject({
   acceptance: texts,
   assumptions: texts,
   items: z.array(ContractItem),
+  /** The model that wrote it, by the name its provider answered with; absent when it told none. */
+  writtenBy: z.string().optional(),
 });
 export type Contract = z.infer<typeof Contract>;
-
-/** What the task itself demands besides skill and model. */
-export interface TaskDemands {
-  readonly acceptance: readonly string[];
-  /** Commands that the repository suggests: proposals, like the model's. */
-  readonly discovered?: readonly string[];
-  /** The remote that the delivery pushes to, or null. */
-  readonly remote: string | null;
-}
-
-type Source = ContractItem['source'];
-const UNCHECKED = 'not checked yet';
-
-/**
- * The contract of a draft: what the skill declares is always part of it, whatever the model says, and stays the skill's
- * even if the model names it too. Nothing is checked yet. Questions come out paired with `missingInformation`, entry by
- * entry.
- */
-export function mergeSkill(
-  draft: ContractDraft,
-  skill: Skill | null,
-  task: TaskDemands = { acceptance: [], remote: null },
-): Contract {
-  const inputs = (skill?.requiredInputs ?? []).map(({ name }) => name);
-  const { questions, missingInformation } = pairQuestions(draft, inputs);
-  const items = [
-    ...itemsOf('input', [
-      [inputs, 'skill'],
-      [draft.requiredInputs, 'model'],
-    ]),
-    ...itemsOf('file', [
-      [skill?.requiredFiles, 'skill'],
-      [draft.requiredFiles, 'model'],
-    ]),
-    ...itemsOf('tool', [
-      [skill?.requiredTools, 'skill'],
-      [draft.requiredTools, 'model'],
-    ]),
-    ...itemsOf('script', [
-      [skill?.requiredScripts, 'skill'],
-      [draft.requiredScripts, 'model'],
-    ]),
-    ...itemsOf('command', [
-      [task.acceptance, 'task'],
-      [skill?.acceptance, 'skill'],
-      [task.discovered, 'repository'],
-      [draft.acceptance, 'model'],
-    ]),
-    ...itemsOf('remote', [[task.remote === null ? [] : [task.remote], 'task']]),
-    ...itemsOf('question', [[questions.map(({ id }) => id), 'model']]),
-  ];
-  const named = (kind: ItemKind) => items.filter((item) => item.kind === kind).map(({ name }) => name);
-  return {
-    goal: draft.goal,
-    requiredInputs: named('input'),
-    requiredFiles: named('file'),
-    requiredTools: named('tool'),
-    requiredScripts: named('script'),
-    missingInformation,
-    questions,
-    acceptance: named('command'),
-    assumptions: draft.assumptions,
-    items,
-  };
-}
-
-/** Items of one kind, each name once; the first source that names it counts. */
-function itemsOf(kind: ItemKind, named: readonly (readonly [readonly string[] | undefined, Source])[]): ContractItem[] {
-  const items = new Map<string, ContractItem>();
-  for (const [names, source] of named) {
-    for (const name of names ?? []) {
-      if (!items.has(name)) items.set(name, { kind, name, state: 'unverified', source, evidence: UNCHECKED });
-    }
-  }
-  return [...items.values()];
-}
-
-/**
- * One text in `missingInformation` per question. Texts without a question become one; inputs that only the model wants
- * become one, too, so that they can be answered in words; beyond {@link MAX_QUESTIONS} nothing is asked. A question for
- * an input that the skill declares is dropped: the input itself is asked for.
- */
-function pairQuestions(
-  draft: ContractDraft,
-  declared: readonly string[],
-): Pick<Contract, 'questions' | 'missingInformation'> {
-  const taken = new Set(draft.questions.map(({ id }) => id));
-  const freshId = (wanted: string): string => {
-    const id = taken.has(wanted) ? freshId(`${wanted.slice(0, 60)}-x`) : wanted;
-    taken.add(id);
-    return id;
-  };
-  const known = (input: string | null) => (input !== null && draft.requiredInputs.includes(input) ? input : null);
-  const asked = draft.questions
-    .map((question, index) => ({ text: draft.missingInformation[index] ?? question.question, question }))
-    .filter(({ question }) => question.input === null || !declared.includes(question.input))
-    .map(({ text, question }) => ({ text, question: { ...question, input: known(question.input) } }));
-  const untold = draft.missingInformation.slice(draft.questions.length).map((text, index) => ({
-    text,
-    question: {
-      id: freshId(`m${index + 1}`),
-      question: text,
-      why: 'The task does not say it.',
-      default: null,
-      input: null,
-    },
-  }));
-  const covered = new Set([...declared, ...asked.map(({ question }) => question.input)]);
-  const inputs = [...new Set(draft.requiredInputs)].filter((name) => !covered.has(name));
-  const wanted = inputs.map((name) => ({
-    text: `Input "${name}" is not given`,
-    question: {
-      id: freshId(name),
-      question: `Which value has the input "${name}"?`,
-      why: 'The work needs it.',
-      default: null,
-      input: name,
-    },
-  }));
-  const pairs = [...asked, ...untold, ...wanted].slice(0, MAX_QUESTIONS);
-  return { questions: pairs.map(({ question }) => question), missingInformation: pairs.map(({ text }) => text) };
-}
 
 /** What is missing, in the words that are shown; empty when the work can start. */
 export function missingInfo(contract: Contract): string[] {
@@ -266,19 +146,28 @@ export function openQuestions(contract: Contract): Question[] {
 }
 
 /**
- * The commands that decide whether the work is done: those of the task and the skill. Only when there are none, those
- * that the repository suggests or the model proposed and a probe confirmed; a command made up must not be able to fail the work.
+ * The commands that decide whether the work is done: those that somebody demanded and nobody waived. Only when nobody
+ * demands any, those that the repository suggests or the model proposed and a probe confirmed; a command that is made up must not
+ * be able to fail the work.
  */
 export function acceptanceOf({ items }: Contract): string[] {
   const commands = items.filter(({ kind }) => kind === 'command');
   const demanded = commands.filter(({ source }) => !isProposal(source));
-  const chosen = demanded.length > 0 ? demanded : commands.filter(({ state }) => state === 'satisfied');
+  const chosen =
+    demanded.length > 0
+      ? demanded.filter(({ state }) => state !== 'waived')
+      : commands.filter(({ state }) => state === 'satisfied');
   return chosen.map(({ name }) => name);
 }
 
 /** True for who only suggests a command: what was red before may stay red then. */
-export function isProposal(source: Source): boolean {
+export function isProposal(source: ContractItem['source']): boolean {
   return source === 'model' || source === 'repository';
+}
+
+/** The tools that persons put into the contract. What the model asks for grants nothing: it may only repeat what a file told it. */
+export function grantedTools({ items }: Contract): string[] {
+  return items.filter(({ kind, source }) => kind === 'tool' && source === 'person').map(({ name }) => name);
 }
 
 /** An input of the model's is asked by its question; saying both would ask twice. */
@@ -288,8 +177,7 @@ function textOf(item: ContractItem, { questions, missingInformation }: Contract)
   );
   if (item.kind === 'question') return missingInformation[index] ?? item.name;
   if (item.kind === 'input') return index >= 0 ? null : `Input "${item.name}" is not given`;
-  const demand = item.source === 'skill' ? 'the skill requires it' : 'the task requires it';
-  return `${nouns[item.kind]} "${item.name}" is missing (${demand}): ${item.evidence}`;
+  return `${nouns[item.kind]} "${item.name}" is missing (the ${item.source} requires it): ${item.evidence}`;
 }
 
 const nouns = { file: 'File', tool: 'Tool', script: 'Script', command: 'Command', remote: 'Remote' } as const;

@@ -43,6 +43,7 @@ export function progressOf(stage: Stage, plan: readonly PlanStep[]): Progress {
     cloning: 2,
     analyzing: 5,
     awaiting_input: 8,
+    awaiting_approval: 9,
     ready: 10,
     coding: 10,
     testing: 85,

@@ -74,6 +74,8 @@ export const failureCodes = {
     retryable: false,
     remedy: 'Answer what is missing with preflight, then execute.',
   },
+  APPROVAL_REQUIRED: { class: 'input', retryable: false, remedy: 'Read the contract, then POST …/approve.' },
+  CONTRACT_CHANGED: { class: 'input', retryable: false, remedy: 'Read the contract as it is now, then approve it.' },
   CONTRACT_FROZEN: {
     class: 'input',
     retryable: false,

@@ -28,6 +28,7 @@ export const stages = [
   'cloning',
   'analyzing',
   'awaiting_input',
+  'awaiting_approval',
   'ready',
   'coding',
   'testing',
@@ -130,6 +131,8 @@ export interface SessionView {
   readonly turns: number;
   readonly iteration: number;
   readonly missing: readonly string[];
+  /** Digest of the contract as it was last checked; null before that. */
+  readonly contract: string | null;
   readonly digest: string | null;
   readonly pause: PauseReason | null;
   readonly failure: Failure | null;

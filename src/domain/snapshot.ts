@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { ModelSpec } from './model-spec.ts';
 import { Author, Parent, redEnds, Source, TaskLimits, testStrategies } from './task.ts';
+import { Approval, Waiver } from './waiver.ts';
 
 const VerificationRules = z.strictObject({
   /** Every command must be run and green; else only a regression, or a demanded command in red, forbids the delivery. */
@@ -13,7 +14,10 @@ const VerificationRules = z.strictObject({
 
 const HashedFile = z.strictObject({ path: z.string(), sha256: z.string() });
 
-/** The frozen agreement: the only input of execution. Its canonical JSON (RFC 8785) is what the digest is taken over. */
+/**
+ * The frozen agreement: the only input of execution. Its canonical JSON (RFC 8785) is what the digest is taken over. What a later
+ * version adds is optional: a snapshot stays what it was, to the byte, for as long as its session lives.
+ */
 export const Snapshot = z.strictObject({
   version: z.literal(1),
   sessionId: z.string(),
@@ -25,8 +29,14 @@ export const Snapshot = z.strictObject({
   inputs: z.record(z.string(), z.string()),
   answers: z.array(z.strictObject({ id: z.string(), question: z.string(), answer: z.string() })),
   assumptions: z.array(z.string()),
-  /** SHA-256 over the canonical JSON of the contract that was agreed. */
+  /** SHA-256 over the canonical JSON of the contract that was agreed: also the id of the blob that holds it. */
   contract: z.string(),
+  /** The skill as it was read; {@link Snapshot.skillText} is what became of it. Absent without one. */
+  skill: z.strictObject({ name: z.string(), digest: z.string() }).optional(),
+  /** What persons waived; absent when nothing was. */
+  waivers: z.array(Waiver).optional(),
+  /** Who consented to the contract, where that was asked for. */
+  approval: Approval.optional(),
   goal: z.string(),
   files: z.array(HashedFile),
   scripts: z.array(HashedFile),
@@ -34,10 +44,17 @@ export const Snapshot = z.strictObject({
   /** Globs of ignored files that belong to every checkpoint. */
   keepIgnored: z.array(z.string()),
   model: ModelSpec,
+  /** The model that answered before the freeze, as its provider names it: an alias may move later. */
+  servedModel: z.string().optional(),
   /** SHA-256 of the system prompt. */
   systemPrompt: z.string(),
   limits: TaskLimits,
-  sandbox: z.strictObject({ kind: z.enum(['bwrap', 'off']), network: z.literal('none') }),
+  sandbox: z.strictObject({
+    kind: z.enum(['bwrap', 'off']),
+    network: z.literal('none'),
+    /** Limits of each command by name; absent in snapshots from before they were frozen. */
+    limits: z.record(z.string(), z.int()).optional(),
+  }),
   testStrategy: z.enum(testStrategies),
   acceptance: z.array(z.string()),
   /** How the acceptance commands decide; snapshots of versions that had no choice have none. */

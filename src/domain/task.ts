@@ -62,6 +62,8 @@ export const Task = z.strictObject({
   inputs: z.record(z.string(), z.string()),
   auto: z.boolean(),
   onMissing: z.enum(['ask', 'assume', 'fail']),
+  /** Freezes only what a person has approved. */
+  requireApproval: z.boolean().default(false),
   delivery: z.enum(['branch', 'directory', 'patch']),
   branch: z.string(),
   author: Author,

@@ -26,16 +26,16 @@ export const toolNames = Object.keys(toolClasses) as readonly ToolName[];
 /** The tools that no whitelist can take away: the plan and the two honest ends. */
 export const alwaysOnTools = ['plan', 'submit_result', 'report_blocked'] as const satisfies readonly ToolName[];
 
-/** The tools that an agent has only when skill or contract ask for them: a sub-agent costs more than the step it saves, if it saves none. */
+/** The tools that an agent has only when a skill or a person asks for them: a sub-agent costs more than the step it saves, if it saves none. */
 export const optionalTools = ['task'] as const satisfies readonly ToolName[];
 
 /**
- * The whitelist for what skill and contract name. A skill that names tools gets these and no others; without one the agent has all
- * but the optional ones, and of these the ones that the contract requires.
+ * The whitelist for what the skill names and persons put into the contract. A skill that names tools gets these and no others;
+ * without one the agent has all but the optional ones, and of these the ones that persons ask for.
  */
-export function whitelistFor(skill: readonly string[], contract: readonly string[]): ToolName[] {
+export function whitelistFor(skill: readonly string[], persons: readonly string[]): ToolName[] {
   const named = (name: ToolName) =>
-    skill.length > 0 ? skill.includes(name) : !isOneOf(optionalTools, name) || contract.includes(name);
+    skill.length > 0 ? skill.includes(name) : !isOneOf(optionalTools, name) || persons.includes(name);
   return toolNames.filter((name) => named(name) || isOneOf(alwaysOnTools, name));
 }
 

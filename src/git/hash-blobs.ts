@@ -1,12 +1,43 @@
 import { createHash, type Hash } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
 import { HoldfastError } from '../domain/failure.ts';
 import { plumb } from './plumbing.ts';
 
+/** Blobs to be hashed. */
+export interface HashJob {
+  readonly gitDir: string;
+  readonly objects: readonly string[];
+}
+
+/** Below this many blobs a thread costs more than it saves. */
+const WORTH_A_THREAD = 1_000;
+
 /**
- * SHA-256 of the content of blobs, in the order of their ids: one process for all, and never a whole file in memory.
+ * SHA-256 of the content of blobs, in the order of their ids, by all cores: unpacking is what takes the time, so each thread has a
+ * git process of its own. Never a whole file in memory.
  * @throws HoldfastError GIT_FAILED when an id is not that of a blob
  */
 export async function hashBlobs(gitDir: string, objects: readonly string[]): Promise<string[]> {
+  const threads = Math.min(availableParallelism(), Math.ceil(objects.length / WORTH_A_THREAD));
+  if (threads <= 1) return hashInOneProcess({ gitDir, objects });
+  // Neighbours in the tree are neighbours in the pack: each thread gets one stretch.
+  const size = Math.ceil(objects.length / threads);
+  const parts = Array.from({ length: threads }, (_, index) => objects.slice(index * size, (index + 1) * size));
+  return (await Promise.all(parts.map((part) => hashInThread({ gitDir, objects: part })))).flat();
+}
+
+function hashInThread(job: HashJob): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    const thread = new Worker(new URL('./hash-worker.ts', import.meta.url), { workerData: job });
+    thread.once('message', resolve);
+    thread.once('error', (cause) => reject(new HoldfastError('GIT_FAILED', cause.message, { cause })));
+    thread.once('exit', () => reject(new HoldfastError('GIT_FAILED', 'A thread that hashed ended without an answer.')));
+  });
+}
+
+/** The same in this thread, with one git process. */
+export async function hashInOneProcess({ gitDir, objects }: HashJob): Promise<string[]> {
   const output = new BatchHasher();
   let failure: unknown;
   const onOutput = (chunk: Buffer): void => {
@@ -17,7 +48,8 @@ export async function hashBlobs(gitDir: string, objects: readonly string[]): Pro
       failure = error;
     }
   };
-  await plumb(gitDir, ['cat-file', '--batch'], { stdin: objects.map((object) => `${object}\n`).join(''), onOutput });
+  const stdin = objects.map((object) => `${object}\n`).join('');
+  await plumb(gitDir, ['cat-file', '--batch', '--buffer'], { stdin, onOutput });
   if (failure !== undefined) throw failure;
   return output.hashes;
 }

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { HoldfastError } from '../domain/failure.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { AttemptTrees, type Owner } from './attempt-trees.ts';
 import { createBareRepository } from './bare-repository.ts';
@@ -8,10 +7,9 @@ import { hashBlobs } from './hash-blobs.ts';
 import { patchBetween } from './patch.ts';
 import { plumb, plumbLine, plumbList } from './plumbing.ts';
 import { makeReadableDirectory } from './readable-directory.ts';
+import { trackedFiles, type PathPatterns, type TrackedFile } from './tracked-files.ts';
 import { ingestPack, WorkTree } from './work-tree.ts';
 
-/** The empty tree, which every repository has. */
-const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904';
 const BASE_REF = 'refs/holdfast/base';
 const REF_NAME = 'holdfast.ref';
 
@@ -146,22 +144,9 @@ export class SessionGit {
     return plumbList(this.gitDir, ['ls-tree', '-r', '-z', '--name-only', '--full-tree', treeish]);
   }
 
-  /** Paths of the tracked files that match any of the globs (`**` crosses directories). Absolute globs and `..` match nothing. */
-  async matchFiles(treeish: string, globs: readonly string[]): Promise<string[]> {
-    const inside = globs.filter((glob) => !glob.startsWith('/') && !glob.split('/').includes('..') && glob !== '');
-    if (inside.length === 0) return [];
-    const paths = inside.map((glob) => `:(glob)${glob}`);
-    return plumbList(this.gitDir, [
-      'diff-tree',
-      '-r',
-      '-z',
-      '--name-only',
-      '--no-renames',
-      EMPTY_TREE,
-      treeish,
-      '--',
-      ...paths,
-    ]);
+  /** The files that match, see {@link trackedFiles}. */
+  findFiles(treeish: string, patterns: PathPatterns): Promise<TrackedFile[]> {
+    return trackedFiles(this.gitDir, treeish, patterns);
   }
 
   /** The content of a file, or null when there is none or it is larger than `maxBytes`. */
@@ -176,21 +161,14 @@ export class SessionGit {
     return plumb(this.gitDir, ['cat-file', 'blob', object]);
   }
 
-  /**
-   * SHA-256 of the content of files of a tree, in the order of the paths.
-   * @throws HoldfastError GIT_FAILED when a path is not in the tree
-   */
-  async hashFiles(treeish: string, paths: readonly string[]): Promise<{ path: string; sha256: string }[]> {
-    if (paths.length === 0) return [];
-    const lines = await plumbList(this.gitDir, ['ls-tree', '-r', '-z', '--full-tree', treeish]);
-    const objects = new Map(lines.map((line) => [line.slice(line.indexOf('\t') + 1), line.split(/[ \t]/)[2] ?? '']));
-    const wanted = paths.map((path) => {
-      const object = objects.get(path);
-      if (object === undefined) throw new HoldfastError('GIT_FAILED', `${path} is not in the tree.`);
-      return object;
-    });
-    const hashes = await hashBlobs(this.gitDir, wanted);
-    return paths.map((path, index) => ({ path, sha256: hashes[index] ?? '' }));
+  /** SHA-256 of the content of files, in their order. */
+  async hashFiles(files: readonly TrackedFile[]): Promise<{ path: string; sha256: string }[]> {
+    if (files.length === 0) return [];
+    const hashes = await hashBlobs(
+      this.gitDir,
+      files.map(({ object }) => object),
+    );
+    return files.map(({ path }, index) => ({ path, sha256: hashes[index] ?? '' }));
   }
 
   /** The difference as a patch that `git apply` takes, binary files included. */

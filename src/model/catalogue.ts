@@ -1,22 +1,21 @@
 import type { Api, Model } from '@earendil-works/pi-ai';
 import { ANTHROPIC_MODELS } from '@earendil-works/pi-ai/providers/anthropic.models';
 import { OPENAI_MODELS } from '@earendil-works/pi-ai/providers/openai.models';
-import type { ModelProvider, ModelSpec } from '../domain/model-spec.ts';
-
-type HttpProvider = Exclude<ModelProvider, 'scripted-demo'>;
+import { baseUrlOf, vendorAddresses, type HttpProvider } from '../domain/model-address.ts';
+import type { ModelSpec } from '../domain/model-spec.ts';
 
 const vendors = {
   anthropic: {
     id: 'anthropic',
     api: 'anthropic-messages',
-    baseUrl: 'https://api.anthropic.com',
+    baseUrl: vendorAddresses.anthropic,
     models: ANTHROPIC_MODELS,
   },
-  openai: { id: 'openai', api: 'openai-completions', baseUrl: 'https://api.openai.com/v1', models: OPENAI_MODELS },
+  openai: { id: 'openai', api: 'openai-completions', baseUrl: vendorAddresses.openai, models: OPENAI_MODELS },
   'openai-responses': {
     id: 'openai',
     api: 'openai-responses',
-    baseUrl: 'https://api.openai.com/v1',
+    baseUrl: vendorAddresses['openai-responses'],
     models: OPENAI_MODELS,
   },
 } as const satisfies Record<HttpProvider, object>;
@@ -49,18 +48,6 @@ export function modelOf(spec: ModelSpec & { readonly provider: HttpProvider }): 
     maxTokens: spec.maxTokens ?? known?.maxTokens ?? DEFAULT_MAX_TOKENS,
     compat: compatOf(spec.provider, known, baseUrl === vendor.baseUrl),
   } as Model<Api>;
-}
-
-/**
- * The base URL as pi-ai wants it: for Anthropic without `/v1`, which its client adds; for OpenAI with a version. A
- * trailing slash does not matter. `/v1` is added to an OpenAI-compatible address only when its path names no version at
- * all, so that `https://host`, `https://host/v1` and `https://host/api/v4` all work.
- */
-export function baseUrlOf(provider: HttpProvider, given: string | undefined): string {
-  const url = (given ?? vendors[provider].baseUrl).replace(/\/+$/, '');
-  if (provider === 'anthropic') return url.replace(/\/v1$/, '');
-  const versioned = new URL(url).pathname.split('/').some((segment) => /^v\d/.test(segment));
-  return versioned ? url : `${url}/v1`;
 }
 
 /** The vendor's own endpoint knows everything; of a compatible one only what most of them understand is assumed. */

@@ -61,6 +61,12 @@ export class ForcedCall {
     return this.#usage;
   }
 
+  /** The model that gave the last reply; a provider that names none is taken to have served what was asked for. */
+  get servedModel(): string {
+    const reply = this.#messages.findLast(({ role }) => role === 'assistant') as AssistantMessage | undefined;
+    return reply?.responseModel ?? this.#model.id;
+  }
+
   /**
    * Says something and takes the answer. After a reply with a call, `text` is that call's result, marked as an error.
    * @throws HoldfastError MODEL_* for a reply that failed; what the signal was aborted with, when it was.

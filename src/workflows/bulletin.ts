@@ -16,10 +16,10 @@ export interface Bulletin {
   post(state: State, stage: Stage): Promise<void>;
 }
 
-/** Opens the bulletin; `look` answers the present view and what is awaited. */
+/** Opens the bulletin; `look` answers the present view, what is awaited, and the contract in brief where it is to be approved. */
 export function openBulletin(
   input: SessionInput,
-  look: () => { readonly view: SessionView; readonly awaited: Awaited },
+  look: () => { readonly view: SessionView; readonly awaited: Awaited; readonly brief: string | null },
 ): Bulletin {
   let rev = input.carried?.rev ?? 0;
   let stage: Stage = input.carried === undefined ? 'pending' : 'coding';
@@ -33,8 +33,8 @@ export function openBulletin(
 
   const announce = async (state: State, next: Stage): Promise<void> => {
     stage = next;
-    const { view, awaited } = look();
-    wf.setCurrentDetails(detailsOf(view, awaited));
+    const { view, awaited, brief } = look();
+    wf.setCurrentDetails(detailsOf(view, awaited, brief));
     const line = `${state.phase}/${next}`;
     if (line === posted) return;
     if (!posted.startsWith(`${state.phase}/`)) {

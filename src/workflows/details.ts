@@ -8,7 +8,7 @@ export interface Awaited {
 }
 
 /** The live details in the Temporal Web UI: the state, how far it is, what is awaited, and the exact command to go on. */
-export function detailsOf(view: SessionView, awaited: Awaited): string {
+export function detailsOf(view: SessionView, awaited: Awaited, brief: string | null = null): string {
   const lines = [
     `**${view.state}** · ${view.stage}`,
     '',
@@ -25,6 +25,10 @@ export function detailsOf(view: SessionView, awaited: Awaited): string {
       '',
       commandFor(view, awaited),
     );
+  }
+  if (view.stage === 'awaiting_approval') {
+    const approve = signal(view, 'approve', { contract: view.contract, by: '…' });
+    lines.push('', 'The contract is to be read and approved:', '', brief ?? '', '', 'Approve with:', '', approve);
   }
   if (view.pause !== null) {
     lines.push(

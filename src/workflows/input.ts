@@ -7,6 +7,8 @@ export interface SessionInput {
   /** Goes on by itself whenever nothing is missing. */
   readonly auto: boolean;
   readonly onMissing: 'ask' | 'assume' | 'fail';
+  /** Freezes only what a person has approved; absent (as in runs that began before it was there) means no. */
+  readonly requireApproval?: boolean;
   readonly preflightTimeoutMs: number;
   readonly limits: Limits;
   /** Delivers a webhook for each announced event; null when the task has none. */

@@ -1,17 +1,20 @@
-import type { SignalDefinition, UpdateDefinition } from '@temporalio/common';
-import { condition, log, setHandler } from '@temporalio/workflow';
+import { condition, setHandler } from '@temporalio/workflow';
 import type { Failure } from '../domain/failure.ts';
 import { isLive, isPausable, type Limits, type PauseReason, type SessionView, type State } from '../domain/session.ts';
+import type { Approval, Waiver } from '../domain/waiver.ts';
+import { isName, onApprove } from './approval.ts';
 import { failureOf, refusal } from './failures.ts';
 import type { SessionInput } from './input.ts';
+import { deliver, forget, handle, isNew, validate } from './message-handling.ts';
 import * as messages from './messages.ts';
 
-const MAX_SEEN = 500;
 const MAX_INFO_CHARS = 16_384;
+const MAX_WAIVERS = 100;
+const MAX_EDITS = 50;
 
 /** A request for the freeze and what became of it. */
 interface ExecuteTicket {
-  refusal: readonly string[] | null;
+  refusal: Failure | null;
   granted: boolean;
 }
 
@@ -19,12 +22,17 @@ interface ExecuteTicket {
 export interface Mailbox {
   readonly inputs: Record<string, string>;
   readonly answers: Record<string, string>;
+  readonly waivers: Waiver[];
+  /** Blobs of changes of the contract, in the order in which they came. */
+  readonly edits: string[];
   readonly seen: Set<string>;
   limits: Limits;
   /** How often information was supplied, and how many of these were checked. */
   supplied: number;
   checked: number;
   execute: ExecuteTicket | null;
+  /** The last consent to a contract, which need not be the present one. */
+  approval: Approval | null;
   /** A pause that was asked for and has not begun. */
   pause: PauseReason | null;
   /** True once `resume` came, until the paused session has gone on. */
@@ -37,7 +45,7 @@ export interface Situation {
   state(): State;
   /** True from the moment the freeze began. */
   closed(): boolean;
-  view(): SessionView;
+  readonly view: () => SessionView;
   /** Cancels what is going on: at once for an abort, where it may be broken off for a pause. */
   interrupt(why: 'abort' | 'pause'): void;
 }
@@ -47,17 +55,21 @@ export function openMailbox(input: SessionInput, now: Situation): Mailbox {
   const box: Mailbox = {
     inputs: { ...input.carried?.inputs },
     answers: { ...input.carried?.answers },
+    waivers: [],
+    edits: [],
     seen: new Set(input.carried?.seen),
     limits: input.carried?.limits ?? input.limits,
     supplied: 0,
     checked: 0,
     execute: null,
+    approval: null,
     pause: null,
     resumed: false,
     abort: null,
   };
   setHandler(messages.viewQuery, () => now.view());
   onSupplyInfo(box, now);
+  onApprove(box, now);
   onExecute(box, now, input.auto);
   onPause(box, now);
   onResume(box, now);
@@ -75,12 +87,20 @@ function onSupplyInfo(box: Mailbox, now: Situation): void {
     if (!isLive(state)) return failureOf('SESSION_CLOSED', `The session is ${state.phase}.`);
     if (now.closed() || !open)
       return failureOf('CONTRACT_FROZEN', 'The contract is frozen; nothing can be supplied any more.');
-    const faulty = [...faultsOf(message.inputs, 'inputs'), ...faultsOf(message.answers, 'answers')];
+    const faulty = [
+      ...faultsOf(message.inputs, 'inputs'),
+      ...faultsOf(message.answers, 'answers'),
+      ...faultsOfWaivers(message, box.waivers.length),
+      ...faultsOfEdit(message, box.edits.length),
+    ];
     return faulty.length === 0 ? null : failureOf('INVALID_REQUEST', faulty.join(' '));
   };
   const take = (message: messages.SupplyInfo): number => {
     Object.assign(box.inputs, message.inputs);
     Object.assign(box.answers, message.answers);
+    const { by = messages.UNNAMED, edit, waive = [] } = message;
+    box.waivers.push(...waive.map(({ kind, name, reason }) => ({ kind, name, reason, by, at: Date.now() })));
+    if (edit !== undefined) box.edits.push(edit);
     return ++box.supplied;
   };
   setHandler(messages.supplyInfoSignal, (message) => deliver(box, 'supplyInfo', message, refuse, take));
@@ -123,8 +143,7 @@ function onExecute(box: Mailbox, now: Situation, auto: boolean): void {
       );
       if (ticket.refusal !== null) {
         forget(box, message); // A refusal is no outcome: the same request may be made again once the answer is there.
-        const text = `Execution is refused, missing: ${ticket.refusal.join('; ')}`;
-        throw refusal('PREFLIGHT_INCOMPLETE', text, { missingInfo: ticket.refusal });
+        throw refusal(ticket.refusal.code, ticket.refusal.message, ticket.refusal.details);
       }
       return now.view();
     },
@@ -146,7 +165,7 @@ function onPause(box: Mailbox, now: Situation): void {
     box.pause = { code: 'OPERATOR', message: reason ?? 'Paused by an operator.', remedy };
     now.interrupt('pause');
   };
-  handle(box, now, { name: 'pause', signal: messages.pauseSignal, update: messages.pauseUpdate }, refuse, take);
+  handle(box, now.view, { name: 'pause', signal: messages.pauseSignal, update: messages.pauseUpdate }, refuse, take);
 }
 
 function onResume(box: Mailbox, now: Situation): void {
@@ -161,7 +180,7 @@ function onResume(box: Mailbox, now: Situation): void {
     box.pause = null;
     box.resumed = now.state().phase === 'PAUSED';
   };
-  handle(box, now, { name: 'resume', signal: messages.resumeSignal, update: messages.resumeUpdate }, refuse, take);
+  handle(box, now.view, { name: 'resume', signal: messages.resumeSignal, update: messages.resumeUpdate }, refuse, take);
 }
 
 function onAbort(box: Mailbox, now: Situation): void {
@@ -170,72 +189,13 @@ function onAbort(box: Mailbox, now: Situation): void {
     box.abort = reason ?? 'Aborted on request.';
     now.interrupt('abort');
   };
-  handle(box, now, { name: 'abort', signal: messages.abortSignal, update: messages.abortUpdate }, () => null, take);
-}
-
-/** A message as signal and as update. */
-interface Channels<M> {
-  readonly name: string;
-  readonly signal: SignalDefinition<[M]>;
-  readonly update: UpdateDefinition<SessionView, [M]>;
-}
-
-/** Registers a message that is dealt with at once, as signal and as update. */
-function handle<M extends { readonly requestId?: string }>(
-  box: Mailbox,
-  now: Situation,
-  { name, signal, update }: Channels<M>,
-  refuse: (message: M) => Failure | null,
-  take: (message: M) => void,
-): void {
-  setHandler(signal, (message) => deliver(box, name, message, refuse, take));
-  const answer = (message: M): SessionView => {
-    if (isNew(box, message)) take(message);
-    return now.view();
-  };
-  setHandler(update, answer, { validator: (message) => validate(box, message, refuse) });
-}
-
-/** A signal cannot be refused to its sender: what is malformed or comes at the wrong moment is logged and dropped. */
-function deliver<M extends { readonly requestId?: string }>(
-  box: Mailbox,
-  name: string,
-  message: M | undefined,
-  refuse: (message: M) => Failure | null,
-  take: (message: M) => unknown,
-): void {
-  const given = message ?? ({} as M);
-  if (typeof given !== 'object') return log.warn(`Signal ${name} dropped: its argument must be an object.`);
-  if (given.requestId !== undefined && box.seen.has(given.requestId)) return;
-  const failure = refuse(given);
-  if (failure !== null) return log.warn(`Signal ${name} dropped: ${failure.message}`, { code: failure.code });
-  if (isNew(box, given)) take(given);
-}
-
-function validate<M extends { readonly requestId?: string }>(
-  box: Mailbox,
-  message: M,
-  refuse: (message: M) => Failure | null,
-): void {
-  if (message.requestId !== undefined && box.seen.has(message.requestId)) return;
-  const failure = refuse(message);
-  if (failure !== null) throw refusal(failure.code, failure.message, failure.details);
-}
-
-/** True for a message that was not taken before; remembers it. */
-function isNew(box: Mailbox, { requestId }: { readonly requestId?: string }): boolean {
-  if (requestId === undefined) return true;
-  if (box.seen.has(requestId)) return false;
-  box.seen.add(requestId);
-  for (const oldest of box.seen) {
-    if (box.seen.size <= MAX_SEEN) break;
-    box.seen.delete(oldest);
-  }
-  return true;
-}
-
-function forget(box: Mailbox, { requestId }: { readonly requestId?: string }): void {
-  if (requestId !== undefined) box.seen.delete(requestId);
+  handle(
+    box,
+    now.view,
+    { name: 'abort', signal: messages.abortSignal, update: messages.abortUpdate },
+    () => null,
+    take,
+  );
 }
 
 function faultsOf(record: unknown, name: string): string[] {
@@ -247,4 +207,20 @@ function faultsOf(record: unknown, name: string): string[] {
     .map(([key]) => `${name}.${key}: must be a text.`);
   const size = entries.reduce((sum, [key, value]) => sum + key.length + String(value).length, 0);
   return size > MAX_INFO_CHARS ? [...faults, `${name}: more than ${MAX_INFO_CHARS} characters.`] : faults;
+}
+
+function faultsOfWaivers({ waive, by }: messages.SupplyInfo, present: number): string[] {
+  const faults = isName(by) ? [] : ['by: must be a text of at most 200 characters.'];
+  if (waive === undefined) return faults;
+  if (!Array.isArray(waive) || waive.length + present > MAX_WAIVERS)
+    return [...faults, `waive: must be a list of at most ${MAX_WAIVERS} in all.`];
+  const isText = (text: unknown) => typeof text === 'string' && text.trim() !== '' && text.length <= 1000;
+  const faulty = waive.some((waiver) => !isText(waiver?.kind) || !isText(waiver.name) || !isText(waiver.reason));
+  return faulty ? [...faults, 'waive: each must have kind, name and reason.'] : faults;
+}
+
+function faultsOfEdit({ edit }: messages.SupplyInfo, present: number): string[] {
+  if (edit === undefined) return [];
+  if (present >= MAX_EDITS) return [`edit: the contract was changed ${MAX_EDITS} times already.`];
+  return /^sha256:[0-9a-f]{64}$/.test(edit) ? [] : ['edit: must be the id of a blob.'];
 }

@@ -1,5 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Limits, SessionView } from '../domain/session.ts';
+import type { Waiver } from '../domain/waiver.ts';
 
 /** Every message may carry an id; a repeated one changes nothing and answers the current view. */
 interface Message {
@@ -12,7 +13,23 @@ export interface SupplyInfo extends Message {
   readonly inputs?: Readonly<Record<string, string>>;
   /** Answers to questions, by question id. */
   readonly answers?: Readonly<Record<string, string>>;
+  /** Items that the work may start without. */
+  readonly waive?: readonly Pick<Waiver, 'kind' | 'name' | 'reason'>[];
+  /** Blob of a change of the contract, see ContractEdit. */
+  readonly edit?: string;
+  /** Who sends this, in their own words; it is noted with waivers. */
+  readonly by?: string;
 }
+
+/** Consents to the contract as it stands. */
+export interface Approve extends Message {
+  /** Digest of the contract that was read; the approval of another one is refused. */
+  readonly contract?: string;
+  readonly by?: string;
+}
+
+/** Who a message is from when it does not say. */
+export const UNNAMED = 'somebody who gave no name';
 
 /** Asks for the freeze. */
 export type Execute = Message;
@@ -36,6 +53,7 @@ export interface Abort extends Message {
 export const sessionWorkflow = 'session';
 
 export const supplyInfoSignal = defineSignal<[SupplyInfo]>('supplyInfo');
+export const approveSignal = defineSignal<[Approve]>('approve');
 export const executeSignal = defineSignal<[Execute]>('execute');
 export const pauseSignal = defineSignal<[Pause]>('pause');
 export const resumeSignal = defineSignal<[Resume]>('resume');
@@ -43,7 +61,9 @@ export const abortSignal = defineSignal<[Abort]>('abort');
 
 /** Answers when what was supplied has been checked, with what is still missing. */
 export const supplyInfoUpdate = defineUpdate<SessionView, [SupplyInfo]>('supplyInfo');
-/** Answers when the snapshot is frozen; fails with PREFLIGHT_REQUIRED, PREFLIGHT_INCOMPLETE or ALREADY_EXECUTING. */
+/** Fails with PREFLIGHT_REQUIRED, PREFLIGHT_INCOMPLETE or CONTRACT_CHANGED. */
+export const approveUpdate = defineUpdate<SessionView, [Approve]>('approve');
+/** Answers when the snapshot is frozen; fails with PREFLIGHT_REQUIRED, PREFLIGHT_INCOMPLETE, APPROVAL_REQUIRED or ALREADY_EXECUTING. */
 export const executeUpdate = defineUpdate<SessionView, [Execute]>('execute');
 export const pauseUpdate = defineUpdate<SessionView, [Pause]>('pause');
 export const resumeUpdate = defineUpdate<SessionView, [Resume]>('resume');

@@ -2,11 +2,12 @@ import * as wf from '@temporalio/workflow';
 import type { ChunkOutcome } from '../activities/execution-runner.ts';
 import { HoldfastError, isModelOutage } from '../domain/failure.ts';
 import type { LivePhase, Next, Stage, State } from '../domain/session.ts';
-import { analyzing, checking, executing, recording, sourcing, verifying } from './activity-options.ts';
+import { analyzing, executing, recording, sourcing, verifying } from './activity-options.ts';
 import type { Awaited } from './details.ts';
 import { troubleOf } from './failures.ts';
 import type { SessionInput } from './input.ts';
 import type { Mailbox } from './mailbox.ts';
+import { preflight } from './preflight.ts';
 
 /** What the phases share with the workflow besides the state. */
 export interface Course {
@@ -15,6 +16,10 @@ export interface Course {
   freezing: boolean;
   missing: readonly string[];
   awaited: Awaited;
+  /** Digest of the contract as it was last checked. */
+  contract: string | null;
+  /** That contract in a few lines, where a person is to approve it. */
+  brief: string | null;
   /** True while a pause must wait for a border instead of cancelling what runs. */
   unbroken: boolean;
   /** True while the records ask the running chunk to stop at its next border. */
@@ -22,7 +27,7 @@ export interface Course {
 }
 
 /** What a phase works with. */
-interface Tools {
+export interface Tools {
   readonly input: SessionInput;
   readonly course: Course;
   readonly box: Mailbox;
@@ -68,56 +73,6 @@ async function initialize({ box, input, post }: Tools, now: State<'INIT'>): Prom
   const asked = await wf.condition(() => input.auto || box.supplied > 0, input.preflightTimeoutMs);
   if (!asked) throw new HoldfastError('PREFLIGHT_TIMEOUT', 'Nobody asked for the preflight in time.');
   return { phase: 'CONTRACT_SYNTHESIS', base };
-}
-
-async function preflight(tools: Tools, now: State<'PREFLIGHT'>): Promise<State<'FROZEN'>> {
-  const { box, course, input } = tools;
-  const { sessionId } = input;
-  const deadline = Date.now() + input.preflightTimeoutMs;
-  for (;;) {
-    await check(tools, now);
-    if (course.missing.length === 0 && (input.auto || box.execute !== null)) break;
-    if (box.execute !== null) {
-      box.execute.refusal = course.missing;
-      box.execute = null;
-    }
-    if (course.missing.length > 0 && input.auto && input.onMissing === 'fail') {
-      throw new HoldfastError('MISSING_INFORMATION', `Missing: ${course.missing.join('; ')}`);
-    }
-    const woken = await wf.condition(
-      () => box.checked < box.supplied || box.execute !== null,
-      Math.max(1, deadline - Date.now()),
-    );
-    if (!woken) throw new HoldfastError('PREFLIGHT_TIMEOUT', `Not answered in time: ${course.missing.join('; ')}`);
-  }
-  course.freezing = true; // From here on a late answer is refused; nothing is awaited between the last check and this line.
-  const { inputs, answers } = box;
-  const frozen = await checking.freezeSnapshot({
-    sessionId,
-    inputs: { ...inputs },
-    answers: { ...answers },
-    at: Date.now(),
-  });
-  if (box.execute !== null) box.execute.granted = true;
-  box.execute = null;
-  return { phase: 'FROZEN', base: now.base, frozen };
-}
-
-/** Checks what is known until nothing new has come in meanwhile. */
-async function check({ box, course, input, post }: Tools, now: State<'PREFLIGHT'>): Promise<void> {
-  do {
-    const upTo = box.supplied;
-    const { inputs, answers } = box;
-    const found = await checking.checkPreflight({
-      sessionId: input.sessionId,
-      inputs: { ...inputs },
-      answers: { ...answers },
-    });
-    course.missing = found.missing;
-    course.awaited = found.awaited;
-    await post(now, found.missing.length === 0 ? 'ready' : 'awaiting_input');
-    box.checked = upTo;
-  } while (box.checked < box.supplied);
 }
 
 async function execute(tools: Tools, now: State<'EXECUTING'>): Promise<State<Next<'EXECUTING'>>> {

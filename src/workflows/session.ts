@@ -17,7 +17,7 @@ export async function session(input: SessionInput): Promise<State<'COMPLETE'>> {
   let state: State = input.carried?.state ?? { phase: 'INIT' };
   let scope = new wf.CancellationScope();
   const course = newCourse(input);
-  const bulletin = openBulletin(input, () => ({ view: view(), awaited: course.awaited }));
+  const bulletin = openBulletin(input, () => ({ view: view(), awaited: course.awaited, brief: course.brief }));
   const view = (): SessionView => viewOf(state, course, bulletin.rev(), bulletin.stage());
   // Only now: a message that came before the handlers is delivered while they are registered.
   const box = openMailbox(input, {
@@ -54,7 +54,7 @@ export async function session(input: SessionInput): Promise<State<'COMPLETE'>> {
 
 function newCourse(input: SessionInput): Course {
   const awaited = { inputs: [], answers: [] };
-  return { input, freezing: false, missing: [], awaited, unbroken: false, held: false };
+  return { input, freezing: false, missing: [], awaited, contract: null, brief: null, unbroken: false, held: false };
 }
 
 /** Where abort or pause lead from here, if one was asked for. */
@@ -107,6 +107,7 @@ function viewOf(state: State, course: Course, rev: number, stage: SessionView['s
     turns: execution.phase === 'EXECUTING' ? execution.turns : 0,
     iteration: execution.phase === 'EXECUTING' ? execution.iteration : 0,
     missing: course.missing,
+    contract: course.contract,
     digest: 'frozen' in execution ? execution.frozen.digest : null,
     pause: state.phase === 'PAUSED' ? state.reason : null,
     failure: state.phase === 'FAILED' ? state.failure : null,

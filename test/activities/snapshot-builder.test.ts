@@ -2,7 +2,9 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { canonicalJson, SnapshotBuilder } from '../../src/activities/snapshot-builder.ts';
+import { SnapshotBuilder } from '../../src/activities/snapshot-builder.ts';
+import { canonicalJson } from '../../src/digest/canonical-json.ts';
+import { sampleContract } from '../api/sample-contract.ts';
 import type { Snapshot } from '../../src/domain/snapshot.ts';
 import { openStore } from '../../src/store/store.ts';
 import { sampleSession, sampleSnapshot } from '../support/sample-task.ts';
@@ -30,7 +32,7 @@ async function builder() {
 
 test('a snapshot is loaded as it was frozen, and its digest is on record', async () => {
   const { snapshots, store } = await builder();
-  const frozen = await snapshots.freeze(sample({ files: [{ path: 'a', sha256: 'b' }] }));
+  const frozen = await snapshots.freeze(sample({ files: [{ path: 'a', sha256: 'b' }] }), sampleContract(true));
   expect(frozen).toMatchObject({ filesFrozen: 1, digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) });
   expect(await snapshots.load(frozen.digest)).toEqual(sample({ files: [{ path: 'a', sha256: 'b' }] }));
   expect((await store.sessions.get('ses_a')).frozen).toEqual(frozen);
@@ -39,7 +41,9 @@ test('a snapshot is loaded as it was frozen, and its digest is on record', async
 test('the same agreement has the same digest, whatever the order of its keys', async () => {
   const { snapshots } = await builder();
   const reversed = Object.fromEntries(Object.entries(sample()).toReversed()) as Snapshot;
-  expect((await snapshots.freeze(reversed)).digest).toBe((await snapshots.freeze(sample())).digest);
+  expect((await snapshots.freeze(reversed, sampleContract(true))).digest).toBe(
+    (await snapshots.freeze(sample(), sampleContract(true))).digest,
+  );
 });
 
 test('any change of any text changes the canonical form', () => {
@@ -58,7 +62,7 @@ test('any change of any text changes the canonical form', () => {
 
 test('a snapshot that was tampered with is refused when it is loaded', async () => {
   const { snapshots, directory } = await builder();
-  const { digest } = await snapshots.freeze(sample());
+  const { digest } = await snapshots.freeze(sample(), sampleContract(true));
   const hex = digest.slice('sha256:'.length);
   const file = join(directory, 'blobs', hex.slice(0, 2), hex);
   expect(readdirSync(join(directory, 'blobs', hex.slice(0, 2)))).toEqual([hex]);

@@ -29,7 +29,7 @@ test('every route is in the OpenAPI 3.1 document, with descriptions', async () =
     '/artifacts/{name}',
     '/checkpoints',
   ];
-  const posts = ['preflight', 'execute', 'pause', 'resume', 'abort', 'fork'];
+  const posts = ['preflight', 'contract', 'approve', 'execute', 'pause', 'resume', 'abort', 'fork'];
   expect(calls.toSorted()).toEqual(
     [
       'get /healthz',

@@ -23,6 +23,7 @@ export class StandInSessions implements Sessions {
   }
 
   supplyInfo = (session: SessionRecord, message: object): Promise<Told> => this.#take('supplyInfo', session, message);
+  approve = (session: SessionRecord, message: object): Promise<Told> => this.#take('approve', session, message);
   execute = (session: SessionRecord, message: object): Promise<Told> => this.#take('execute', session, message);
   pause = (session: SessionRecord, message: object): Promise<Told> => this.#take('pause', session, message);
   resume = (session: SessionRecord, message: object): Promise<Told> => this.#take('resume', session, message);
@@ -49,7 +50,8 @@ export class StandInSessions implements Sessions {
     const change = await this.#reactions[kind]?.(session, message);
     if (change) await this.announce(session.id, change);
     const { id: sessionId, state, stage, rev, pause, failure } = await this.#store.sessions.get(session.id);
-    const view = { sessionId, state, stage, rev, pause, failure, turns: 0, iteration: 0, missing: [], digest: null };
+    const known = { turns: 0, iteration: 0, missing: [], contract: null, digest: null };
+    const view = { sessionId, state, stage, rev, pause, failure, ...known };
     return { kind: 'answered', view };
   }
 }

@@ -8,10 +8,10 @@ import {
   Contract,
   ContractDraft,
   MAX_QUESTIONS,
-  mergeSkill,
   missingInfo,
   openQuestions,
 } from '../../src/domain/contract.ts';
+import { mergeSkill } from '../../src/domain/contract-merge.ts';
 import type { Skill } from '../../src/domain/skill.ts';
 
 const draft = (changes: object = {}) => ContractDraft.parse({ goal: 'Move the module.', ...changes });
@@ -31,6 +31,7 @@ const known = (changes: Partial<Known> = {}): Known => ({
   inputs: {},
   answers: {},
   onMissing: 'ask',
+  waivers: [],
   ...changes,
 });
 const stateOf = (contract: Contract, name: string) => contract.items.find((item) => item.name === name)?.state;

@@ -59,9 +59,9 @@ test('a session survives kill -9 of its worker', async () => {
 
 test('a session survives kill -9 of its worker inside of a sub-agent, and goes on inside', async () => {
   const { holdfast, git, request, fileAt, model } = setting;
-  const id = await holdfast.create(
-    request('delegates', await git.createRepository('delegates', { 'README.md': '#\n' })),
-  );
+  const repoUrl = await git.createRepository('delegates', { 'README.md': '#\n' });
+  const skillText = '---\nname: s\ndescription: d\nrequired_tools: [bash, task]\n---\nDelegate.\n';
+  const id = await holdfast.create(request('delegates', repoUrl, { skillText }));
   // The first turn is the agent's, the next three are a sub-agent's.
   await until(async () => (await holdfast.session(id)).usage.turns >= 2, 60_000);
   await holdfast.kill('worker');

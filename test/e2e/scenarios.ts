@@ -95,12 +95,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       return turn === 0 ? bash(`echo ${greeting} > hello.txt`) : submit;
     },
   },
-  /** Hands parts of its work to sub-agents; the contract asks for the tool that it does so with. */
-  delegates: {
-    ...delegating,
-    contract: (conversation) => ({ ...harmlessContract(conversation), requiredTools: ['task'] }),
-    ttftMs: 100,
-  },
+  /** Hands parts of its work to sub-agents, with the tool that a skill must grant. */
+  delegates: { ...delegating, ttftMs: 100 },
   endless: { turns: ({ turn }) => bash(`echo ${turn} >> turns.txt`), ttftMs: 50 },
   /** Makes the check red first and green when the evidence has come back. */
   repairs: {

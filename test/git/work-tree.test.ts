@@ -145,14 +145,17 @@ test('files are found by glob, read and hashed from the tree and not from the wo
     [String.raw`odd[1].ts`]: 'o',
   });
   await agent(workTree, 'echo changed > src/a.ts');
-  expect(await session.matchFiles(tree, ['src/**/*.ts'])).toEqual(['src/a.ts', 'src/deep/b.ts']);
-  expect(await session.matchFiles(tree, ['*.ts', '/etc/*', '../*'])).toEqual(['odd[1].ts']);
+  const find = async (...globs: string[]) => (await session.findFiles(tree, { globs })).map(({ path }) => path);
+  expect(await find('src/**/*.ts')).toEqual(['src/a.ts', 'src/deep/b.ts']);
+  expect(await find('*.ts', '/etc/*', '../*')).toEqual(['odd[1].ts']);
+  const literal = await session.findFiles(tree, { paths: ['odd[1].ts', 'src/*.ts', '/c.md', '../c.md'] });
+  expect(literal.map(({ path }) => path)).toEqual(['odd[1].ts']);
   expect((await session.readFile(tree, 'src/a.ts', 10))?.toString()).toBe('a');
   expect(await session.readFile(tree, 'src', 10)).toBeNull();
   expect(await session.readFile(tree, 'src/a.ts', 0)).toBeNull();
-  expect(await session.hashFiles(tree, ['src/a.ts', 'c.md'])).toEqual([
-    { path: 'src/a.ts', sha256: 'ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb' },
+  expect(await session.hashFiles(await session.findFiles(tree, { paths: ['src/a.ts', 'c.md'] }))).toEqual([
     { path: 'c.md', sha256: '2e7d2c03a9507ae265ecf5b5356885a53393a2029d241394997265a1a25aefc6' },
+    { path: 'src/a.ts', sha256: 'ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb' },
   ]);
   expect(
     statSync(session.gitDir).isDirectory() && readFileSync(join(session.gitDir, 'info', 'attributes'), 'utf8'),

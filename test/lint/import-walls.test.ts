@@ -43,6 +43,8 @@ test.each([
   ['src/agent/agent-run.ts', '../config.ts', 'wall of pi'],
   ['src/agent/tools/bash-tool.ts', '../../git/git-manager.ts', 'wall of pi'],
   ['src/model/provider.ts', '@earendil-works/pi-coding-agent', 'wall of pi-ai'],
+  ['src/activities/snapshot-builder.ts', 'canonicalize', 'never heard of Temporal'],
+  ['src/digest/canonical-json.ts', '../store/store.ts', 'wall of canonical JSON'],
   ['src/skill/parse-skill.ts', 'node:fs', 'wall of YAML'],
   ['src/sandbox/limits.ts', 'zod', 'operating system'],
   ['src/git/work-tree.ts', 'simple-git', 'remote.ts alone'],

@@ -15,6 +15,7 @@ export function sampleTask(changes: Partial<Task> = {}): Task {
     inputs: {},
     auto: false,
     onMissing: 'ask',
+    requireApproval: false,
     delivery: 'branch',
     branch: 'feat/ai-task-1',
     author: defaultAuthor,
