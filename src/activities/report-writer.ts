@@ -9,7 +9,7 @@ import type { Store } from '../store/store.ts';
 import type { CommitManager } from './commit-manager.ts';
 import { toMarkdown } from './report-markdown.ts';
 import { reproductionOf, skippedOf, type Report } from './report.ts';
-import { digestOf } from './snapshot-builder.ts';
+import { digestOf } from '../digest/canonical-json.ts';
 import type { Kept } from './work-keeper.ts';
 
 /** What a report is written about. */

@@ -52,7 +52,10 @@ export async function snapshotOf(
   const tools = whitelistFor(loaded?.skill.requiredTools ?? [], grantedTools(contract));
   const acceptance = acceptanceOf(contract);
   if (task.strict && acceptance.length === 0) {
-    throw new HoldfastError('MISSING_INFORMATION', 'strict wants proof, and there is no acceptance command to prove it by.');
+    throw new HoldfastError(
+      'MISSING_INFORMATION',
+      'strict wants proof, and there is no acceptance command to prove it by.',
+    );
   }
   return {
     version: 1,
