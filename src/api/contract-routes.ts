@@ -1,5 +1,5 @@
 import { createRoute, OpenAPIHono, type z } from '@hono/zod-openapi';
-import { canonicalJson, digestOf } from '../digest/canonical-json.ts';
+import { canonicalJson } from '../digest/canonical-json.ts';
 import { isWaivable } from '../domain/assessment.ts';
 import type { Contract } from '../domain/contract.ts';
 import { HoldfastError } from '../domain/failure.ts';
