@@ -34,8 +34,9 @@ export class WebhookClient {
     const delivery = await this.#store.deliveries.find(eventId);
     if (delivery === undefined || delivery.state === 'delivered') return; // Deleted with its session, or recorded by an attempt that died.
     const secret = await this.#store.secrets.get(delivery.sessionId, 'webhook.secret');
+    if (secret === undefined) return; // Deleted just now. Nothing is sent that its receiver could not trust.
     await faultPoint('before:webhook-sent', delivery.sessionId);
-    const outcome = await this.#post(delivery.url, signedHeaders(eventId, delivery.body, secret ?? ''), delivery.body);
+    const outcome = await this.#post(delivery.url, signedHeaders(eventId, delivery.body, secret), delivery.body);
     await faultPoint('after:webhook-sent', delivery.sessionId);
     const delivered = outcome.status !== null && outcome.status >= 200 && outcome.status < 300;
     const error = delivered ? null : (outcome.error ?? `answered ${outcome.status}`);

@@ -1,10 +1,8 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { serve } from '@hono/node-server';
 import { loadConfig, type Config } from '../config.ts';
 import { runProcess } from '../entry-point.ts';
 import { armFaultPoints } from '../fault-point.ts';
-import { probeRemote } from '../git/git-manager.ts';
+import { probeRemote, removeSessionFiles } from '../git/git-manager.ts';
 import { checkSource } from '../git/repository-url.ts';
 import { createLogger } from '../logger.ts';
 import { openStore } from '../store/store.ts';
@@ -52,7 +50,7 @@ async function main(config: Config): Promise<void> {
       },
       checkWebhookUrl: (url) => checkWebhookUrl(url, webhook.allowPrivate),
     },
-    removeWorkspace: (id) => rm(join(workingDir, id), { recursive: true, force: true }),
+    removeWorkspace: (id) => removeSessionFiles(workingDir, id),
     apiKeys,
     version: holdfastVersion,
     sandbox: config.sandbox.mode,
@@ -68,6 +66,7 @@ async function main(config: Config): Promise<void> {
     );
     process.exit(1);
   });
+  store.blobs.sweep().catch((error: unknown) => logger.warn({ error: String(error) }, 'the sweep of blobs failed'));
   const sweep = setInterval(() => {
     // Both again and again until Temporal is there: the API serves what is on record meanwhile.
     const starting = registerSearchAttributes(client).then(() => sessions.startOrphans());

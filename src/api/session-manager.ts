@@ -2,6 +2,7 @@ import {
   isGrpcServiceError,
   ServiceError,
   WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -43,7 +44,16 @@ export interface SessionDefaults {
 /** What the routes need of a {@link SessionManager}. */
 export type Sessions = Pick<
   SessionManager,
-  'start' | 'supplyInfo' | 'approve' | 'execute' | 'pause' | 'resume' | 'abort' | 'terminate' | 'isReachable'
+  | 'start'
+  | 'supplyInfo'
+  | 'approve'
+  | 'execute'
+  | 'pause'
+  | 'resume'
+  | 'abort'
+  | 'untilEnded'
+  | 'terminate'
+  | 'isReachable'
 >;
 
 /** How a message was taken: answered by the workflow, or left with Temporal for when a worker is there. */
@@ -166,6 +176,23 @@ export class SessionManager {
 
   abort(session: SessionRecord, message: messages.Abort): Promise<Told> {
     return this.#tell(session, messages.abortUpdate, messages.abortSignal, message, this.#callMs);
+  }
+
+  /**
+   * Waits until a session's workflow has ended, clean-up and all: then none of its activities runs any more. Answers false when it has
+   * not after `ms`; true for one that Temporal does not know.
+   * @throws HoldfastError TEMPORAL_UNAVAILABLE
+   */
+  async untilEnded(id: string, ms: number): Promise<boolean> {
+    try {
+      const handle = this.#client.workflow.getHandle(workflowIdOf(id));
+      await this.#client.connection.withDeadline(Date.now() + ms, () => handle.result());
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowFailedError || error instanceof WorkflowNotFoundError) return true;
+      if (isTimeout(error)) return false;
+      throw translate(error);
+    }
   }
 
   /** Ends a session's workflow for good, without its clean-up: for one that does not end by itself. */

@@ -214,24 +214,12 @@ function addDelete(app: OpenAPIHono, { store, sessions, removeWorkspace }: Sessi
       await store.blobs.sweep(); // What a deletion left that was killed.
       return c.body(null, 204);
     }
-    if (isLive(session)) {
-      await unlessClosed(sessions.abort(session, { reason: 'The session is deleted.' }));
-      if (!(await hasEnded(store, id))) await sessions.terminate(id);
-    }
+    if (isLive(session)) await unlessClosed(sessions.abort(session, { reason: 'The session is deleted.' }));
+    if (!(await sessions.untilEnded(id, END_MS))) await sessions.terminate(id);
     await removeWorkspace(id); // First: without its record nobody would know of a work tree that is left.
     await removeRecords(store, id);
     return c.body(null, 204);
   });
-}
-
-async function hasEnded(store: Store, id: string): Promise<boolean> {
-  const end = performance.now() + END_MS;
-  while (performance.now() < end) {
-    const session = await store.sessions.find(id);
-    if (session === undefined || !isLive(session)) return true;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return false;
 }
 
 async function unlessClosed(telling: Promise<Told>): Promise<void> {

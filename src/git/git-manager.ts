@@ -11,6 +11,10 @@ import { runRemote, type GitCredentials, type Remote } from './remote.ts';
 import { SessionGit } from './session-git.ts';
 
 const PROBE_MS = 10_000;
+/** The end of the name of a session's directory while it is made. */
+const ASIDE = '.new';
+const REMOVE_TRIES = 10;
+const REMOVE_DELAY_MS = 100;
 
 /** A branch of a repository elsewhere. */
 export interface RemoteBranch {
@@ -143,9 +147,8 @@ export class GitManager {
   }
 
   /** Removes everything of a session; mirrors stay. */
-  async remove(sessionId: string): Promise<void> {
-    for (const path of [this.#path(sessionId), this.#asidePath(sessionId)])
-      await rm(path, { recursive: true, force: true });
+  remove(sessionId: string): Promise<void> {
+    return removeSessionFiles(this.#directory, sessionId);
   }
 
   async #pinned(sessionId: string, source: Source): Promise<Base | null> {
@@ -189,8 +192,15 @@ export class GitManager {
   }
 
   #asidePath(sessionId: string): string {
-    return `${this.#path(sessionId)}.new`;
+    return `${this.#path(sessionId)}${ASIDE}`;
   }
+}
+
+/** Removes what lies below the directory of a {@link GitManager} for a session, also while a last command still writes there. */
+export async function removeSessionFiles(directory: string, sessionId: string): Promise<void> {
+  const path = join(directory, sessionId);
+  for (const one of [path, `${path}${ASIDE}`])
+    await rm(one, { recursive: true, force: true, maxRetries: REMOVE_TRIES, retryDelay: REMOVE_DELAY_MS });
 }
 
 /**

@@ -38,6 +38,16 @@ test('a webhook carries the recorded body and a signature that the standardwebho
   expect(await store.deliveries.find('evt_a_1')).toMatchObject({ state: 'delivered', attempts: 1, lastStatus: 200 });
 });
 
+test('a webhook whose session is deleted while it is on its way is not sent with a signature that nobody could trust', async () => {
+  const { url, received } = await receiver(() => ({ status: 200 }));
+  const { store, client } = await prepare(url);
+  await store.secrets.forget('ses_a', ['webhook.secret']);
+  await client.send('evt_a_1');
+  await store.sessions.delete('ses_a');
+  await client.send('evt_a_1');
+  expect(received).toEqual([]);
+});
+
 test('a webhook that was delivered is not sent again', async () => {
   const { url, received } = await receiver(() => ({ status: 200 }));
   const { client } = await prepare(url);

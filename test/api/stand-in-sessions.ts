@@ -29,6 +29,11 @@ export class StandInSessions implements Sessions {
   resume = (session: SessionRecord, message: object): Promise<Told> => this.#take('resume', session, message);
   abort = (session: SessionRecord, message: object): Promise<Told> => this.#take('abort', session, message);
 
+  async untilEnded(id: string): Promise<boolean> {
+    if (this.away) throw new HoldfastError('TEMPORAL_UNAVAILABLE', 'Temporal does not answer.');
+    return ['COMPLETE', 'FAILED'].includes((await this.#store.sessions.get(id)).state);
+  }
+
   async terminate(id: string): Promise<void> {
     this.sent.push({ kind: 'terminate', id });
   }

@@ -36,7 +36,6 @@ async function storeWithParent(
       entries: [entry(`reply ${turn}`), entry(`result ${turn}`)],
       checkpoint: sampleCheckpoint(turn, { seq: 2 * turn, pack, full: turn === fullTurn }),
     });
-    await events.append('ses_parent', { key: `turn/${turn}`, type: 'turn', ...common, data: { turn } });
   }
   const parent = (turn: number): Parent => ({
     sessionId: 'ses_parent',
