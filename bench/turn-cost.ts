@@ -55,7 +55,13 @@ async function runBare({ sandbox, directory, modelUrl, scenario, files }: Run): 
     thinkingLevel: 'off',
     systemPrompt: systemPromptFor({ tools: toolNames, acceptance: [] }),
     tools: toolNames,
-    customTools: agentTools({ whitelist: toolNames, sandbox, spec, onPlan: async () => undefined }),
+    customTools: agentTools({
+      whitelist: toolNames,
+      sandbox,
+      spec,
+      leftWallMs: () => Infinity,
+      onPlan: async () => undefined,
+    }),
     noInteraction: new NoInteractionExtension(new StopSignal(), () => 0),
     sessionManager: SessionManager.inMemory(workspace),
   });

@@ -1,4 +1,5 @@
 import { isAnnounced, progressOf, type SessionEvent } from '../domain/events.ts';
+import { showPause } from '../domain/pause.ts';
 import type { Failure } from '../domain/failure.ts';
 import type { Delivered, PauseReason, Phase, Stage } from '../domain/session.ts';
 import type { GitManager } from '../git/git-manager.ts';
@@ -49,7 +50,7 @@ export class Announcer {
       changes: await this.#changes(session),
       ...(session.frozen !== null && { snapshot: session.frozen.digest }),
       ...(missing.length > 0 && { missingInfo: missing }),
-      ...(pause !== null && { pause }),
+      ...(pause !== null && { pause: showPause(pause) }),
       ...(failure !== undefined && { error: failure }),
       ...(result !== undefined && { result }),
     };

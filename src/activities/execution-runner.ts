@@ -6,6 +6,7 @@ import { systemPromptFor } from '../agent/system-prompt.ts';
 import { taskPromptFor } from '../agent/task-prompt.ts';
 import { agentTools } from '../agent/tools/agent-tools.ts';
 import { restoreTranscript, standingOf } from '../agent/transcript.ts';
+import { leftWallMs } from '../domain/budget.ts';
 import type { PlanStep } from '../domain/events.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Limits } from '../domain/session.ts';
@@ -148,7 +149,8 @@ export class ExecutionRunner {
     }
     const recorder = new FileRecorder({ store: this.#store, git: this.#git.open(sessionId), workTree, snapshot });
     const end = performance.now() + maxChunkMs;
-    return runChunk({
+    const ledger = new Ledger(checkpoint?.usage ?? noUsage, resumption.lost, files);
+    const running = runChunk({
       snapshot,
       access,
       cwd: this.#sandbox.workspacePath(workTree.spec),
@@ -157,6 +159,7 @@ export class ExecutionRunner {
         whitelist: snapshot.tools,
         sandbox: this.#sandbox,
         spec: workTree.spec,
+        leftWallMs: () => leftWallMs(ledger.total, limits),
         onPlan: (steps) => this.#notePlan(sessionId, epoch, steps),
       }),
       thread: main,
@@ -165,7 +168,7 @@ export class ExecutionRunner {
         journal,
         sessionId,
         epoch,
-        ledger: new Ledger(checkpoint?.usage ?? noUsage, files),
+        ledger,
         takeFiles: (known) => recorder.take(known),
         beforeEffect: () => marker.clear(),
         onCheckpoint: (committed) => {
@@ -185,8 +188,11 @@ export class ExecutionRunner {
         turns >= maxTurns || performance.now() >= end || this.#isStopping() || (await sessions.isHeld(sessionId)),
       onProgress: onProgress ?? (() => undefined),
       signal,
-      spent: {},
       subAgents: new SubAgentRecords(this.#store, snapshot),
+    });
+    return running.catch(async (error: unknown) => {
+      await journal.noteLoss(sessionId, epoch, ledger.loss).catch(() => undefined); // The failure itself matters more.
+      throw error;
     });
   }
 

@@ -1,22 +1,32 @@
 import type { AssistantMessage } from '@earendil-works/pi-ai';
 import type { AgentSession, ToolDefinition } from '@earendil-works/pi-coding-agent';
-import { HoldfastError } from '../domain/failure.ts';
 import type { Limits } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
-import { addUsage, exhaustedLimit, type Usage } from '../domain/usage.ts';
 import type { ModelAccess } from '../model/provider.ts';
-import type { Thread } from '../store/journal.ts';
+import type { Entry, Thread } from '../store/journal.ts';
 import { goOn, untold, type Instructions } from './agent-run.ts';
 import { openAgentSession } from './agent-session.ts';
+import { isLong } from './compaction.ts';
 import { markRun, markTools } from './fault-points.ts';
+import { ModelCalls } from './model-calls.ts';
 import { NoInteractionExtension } from './no-interaction-extension.ts';
 import { PersistenceExtension, type Recording } from './persistence-extension.ts';
-import { givingAgain, replayFirst, resultsBefore, type Results } from './replay.ts';
+import { givingAgain, resultsBefore, type Results } from './replay.ts';
 import { StopSignal } from './stop-signal.ts';
 import { runSubAgent, type SubAgentRecords } from './sub-agent.ts';
 import { Suspension } from './suspension.ts';
 import { TASK, taskTool } from './tools/task-tool.ts';
-import { lastReply, nudgesIn, recordedReply, restoreTranscript, standingOf, type Standing } from './transcript.ts';
+import {
+  endsRun,
+  lastReply,
+  nudgesIn,
+  partTail,
+  restoreTranscript,
+  standingOf,
+  summaryCosts,
+  type Standing,
+} from './transcript.ts';
+import { WatchExtension } from './watch-extension.ts';
 
 /** How entries that tell the agent about its surroundings are marked in the transcript. */
 const NOTE_TYPE = 'holdfast.note';
@@ -43,8 +53,6 @@ export interface ChunkJob {
   /** Called at each sign of progress: a piece of a reply, the start or the end of a tool, a record. */
   readonly onProgress: () => void;
   readonly signal: AbortSignal;
-  /** What a parent's unfinished turn has cost, which is in no checkpoint yet. */
-  readonly spent: Partial<Usage>;
   /** Null for an agent that can have none. */
   readonly subAgents: SubAgentRecords | null;
 }
@@ -64,19 +72,21 @@ export interface ChunkEnd {
  * @throws what the signal was aborted with
  */
 export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
-  const { cwd, thread, snapshot, instructions, signal } = job;
+  const { cwd, limits, snapshot, instructions, signal } = job;
+  const { ledger } = job.recording;
+  const { before, reply } = partTail(job.thread.tail);
+  const thread = { ...job.thread, entries: [...job.thread.entries, ...before] };
   const sessionManager = restoreTranscript(cwd, thread.id || snapshot.sessionId, thread.entries);
   const stop = new StopSignal();
   const noInteraction = new NoInteractionExtension(stop, () => nudgesIn(sessionManager));
   const standing = standingOf(sessionManager);
   if (untold(sessionManager, instructions) === null && hasEnded(standing)) return endOf(job, standing);
-  const reply = recordedReply(thread.tail);
   const answered = lastReply(sessionManager);
   if (answered !== null) noInteraction.inspect(answered); // The attempt that saw it may have died before it could tell.
   if (stop.reason !== null) throw stop.reason;
-  // A reply that is paid for is used up, whatever the limits say.
-  if (reply === null) assertWithin(job);
+  for (const cost of summaryCosts(before)) ledger.adoptCall(cost);
 
+  const calls = new ModelCalls({ ledger, limits, stop, reply });
   const suspension = new Suspension();
   const recording = { ...job.recording, signal: AbortSignal.any([signal, suspension.signal]) };
   const results = recordedResults(job, reply);
@@ -92,6 +102,7 @@ export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
       snapshot.sessionId,
     ),
     noInteraction,
+    watch: new WatchExtension({ ledger, limits, stop, calls, sessionManager }),
     sessionManager,
   });
   const abort = (): void => void session.abort();
@@ -102,14 +113,15 @@ export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
       if (event.type === 'message_end' && event.message.role === 'assistant') noInteraction.inspect(event.message);
     });
     markRun(session, snapshot.sessionId);
-    if (job.note !== null) tell(session, job.note, reply !== null);
+    if (job.note !== null && !wasNoted(before, job.note)) tell(session, job.note, reply !== null);
     persistence.attach(session);
-    if (reply !== null) replayFirst(session, reply);
-    endAtBorders(session, job, stop);
+    calls.attach(session);
+    const mayGoOn = endAtBorders(session, job, stop);
     signal.throwIfAborted();
-    await goOn(session, instructions).catch((error: unknown) => {
+    const recordSummary = () => persistence.recordSummary(session);
+    await goOn({ session, instructions, calls, recordSummary, mayGoOn }).catch((error: unknown) => {
       if (signal.aborted) throw signal.reason;
-      if (!suspension.signal.aborted) throw persistence.failure ?? error;
+      if (!suspension.signal.aborted) throw persistence.failure ?? stop.reason ?? error;
     });
     signal.throwIfAborted();
     await persistence.settle();
@@ -138,6 +150,11 @@ function tell({ agent, sessionManager }: AgentSession, note: string, afterTurn: 
   };
 }
 
+/** True when an earlier attempt has recorded the note, together with a summary that came after it. */
+function wasNoted(before: readonly Entry[], note: string): boolean {
+  return before.some((entry) => entry['customType'] === NOTE_TYPE && entry['content'] === note);
+}
+
 function endOf({ recording: { ledger } }: ChunkJob, standing: Standing): ChunkEnd {
   return { standing, turns: ledger.usage.turns, tree: ledger.files.tree };
 }
@@ -163,7 +180,7 @@ function delegation(job: ChunkJob, persistence: PersistenceExtension, suspension
         // The sub-agent before this one may have used the chunk up.
         if (ledger.turns === 0 || !(await job.isOver(ledger.turns))) {
           const which = { ...call, callId, turn: persistence.turn };
-          const end = await runSubAgent({ ...job, subAgents }, which, persistence.open, runChunk);
+          const end = await runSubAgent({ ...job, subAgents }, which, runChunk);
           if (end.kind === 'answer') return end;
         }
         suspension.suspend();
@@ -175,30 +192,19 @@ function delegation(job: ChunkJob, persistence: PersistenceExtension, suspension
   ];
 }
 
-/** Ends the run after a turn, never within one: the transcript stays well-formed and the checkpoint is whole. */
-function endAtBorders(session: AgentSession, job: ChunkJob, stop: StopSignal): void {
+/**
+ * Ends the run after a turn, never within one: the transcript stays well-formed and the checkpoint is whole. Also where the context is to
+ * be compacted first; what it answers tells this from the border of the chunk.
+ */
+function endAtBorders(session: AgentSession, job: ChunkJob, stop: StopSignal): () => boolean {
   const { ledger } = job.recording;
   const finish = session.agent.finishTurn;
+  let isOver = false;
   session.agent.finishTurn = async (turn, signal) => {
     const decision = await finish?.(turn, signal);
-    const exhausted = exhaustedLimit(addUsage(ledger.usage, job.spent), job.limits);
-    if (exhausted !== null && !endsRun(turn.toolResults)) stop.stop(budgetReached(exhausted));
-    if (stop.reason !== null || (await job.isOver(ledger.turns))) return { action: 'end' };
+    isOver = stop.reason !== null || (await job.isOver(ledger.turns));
+    if (isOver || isLong(session)) return { action: 'end' };
     return decision ?? undefined;
   };
-}
-
-function endsRun(results: readonly { readonly toolName: string; readonly isError: boolean }[]): boolean {
-  return results.some(
-    ({ toolName, isError }) => !isError && (toolName === 'submit_result' || toolName === 'report_blocked'),
-  );
-}
-
-function assertWithin({ limits, spent, recording }: ChunkJob): void {
-  const exhausted = exhaustedLimit(addUsage(recording.ledger.usage, spent), limits);
-  if (exhausted !== null) throw budgetReached(exhausted);
-}
-
-function budgetReached(why: string): HoldfastError {
-  return new HoldfastError('BUDGET_REACHED', `The budget is used up: ${why}. Everything is kept.`);
+  return () => !isOver;
 }

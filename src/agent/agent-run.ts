@@ -1,6 +1,8 @@
 import { isContextOverflow, type AssistantMessage } from '@earendil-works/pi-ai';
-import { shouldCompact, type AgentSession, type SessionManager } from '@earendil-works/pi-coding-agent';
+import type { AgentSession, SessionManager } from '@earendil-works/pi-coding-agent';
 import { classifyModelError } from '../model/classify.ts';
+import { compact, isLong } from './compaction.ts';
+import type { ModelCalls } from './model-calls.ts';
 import { isGood, standingOf, wasTold } from './transcript.ts';
 
 /** What the agent is to be told, if it has not been told yet. */
@@ -20,47 +22,67 @@ export function untold(transcript: SessionManager, { fork, feedback, inherited }
   return [fork, feedback].find((text) => text !== null && !wasTold(transcript, text, inherited)) ?? null;
 }
 
-/**
- * Lets the agent go on from wherever its transcript stands, until it ends, is stopped, or fails.
- * @throws HoldfastError MODEL_* when the provider failed; the transcript then stands where it stood before that request.
- */
-export async function goOn(session: AgentSession, instructions: Instructions): Promise<void> {
-  const { sessionManager } = session;
-  const next = untold(sessionManager, instructions);
-  const prompt = (text: string) => session.prompt(text, { expandPromptTemplates: false, source: 'rpc' });
-  if (standingOf(sessionManager).kind === 'empty') await prompt(instructions.task);
-  else if (next !== null) await prompt(next);
-  else if (standingOf(sessionManager).kind !== 'open') return; // It has ended; whoever asks reads how.
-  else {
-    await compactIfLong(session);
-    await session.agent.continue();
-  }
-  await session.agent.waitForIdle();
-  const failed = failedReply(session);
-  if (failed === null) return;
-  if (!isContextOverflow(failed, session.model?.contextWindow)) throw classifyModelError(failed);
-  await compactAndRetry(session);
+/** What a run works with. */
+export interface RunParts {
+  readonly session: AgentSession;
+  readonly instructions: Instructions;
+  readonly calls: ModelCalls;
+  /** Makes a summary durable, before the request that is made of it. */
+  readonly recordSummary: () => Promise<void>;
+  /** False once the run has come to its border: then whatever is next is left to the next chunk. */
+  readonly mayGoOn: () => boolean;
 }
 
-/** pi checks the size only between the turns of one run; the first request of a continued run would go out unchecked. */
-async function compactIfLong(session: AgentSession): Promise<void> {
-  const usage = session.getContextUsage();
-  if (!usage?.tokens || session.model === undefined) return;
-  const settings = session.settingsManager.getCompactionSettings(session.model);
-  if (!shouldCompact(usage.tokens, usage.contextWindow, settings)) return;
-  await session.compact().catch(() => undefined); // Too little to compact, or the provider fails: the request itself will tell.
+/**
+ * Lets the agent go on from wherever its transcript stands, until it ends, is stopped, comes to its border, or fails. pi's run ends at
+ * each turn after which the context is too long; it is compacted here and nowhere else, so that a border at the same place changes nothing.
+ * @throws HoldfastError MODEL_* when the provider failed; the transcript then stands where it stood before that request.
+ */
+export async function goOn(parts: RunParts): Promise<void> {
+  const { session, calls, mayGoOn } = parts;
+  // What was summarized before a recorded reply is recorded as well.
+  if (!calls.replays) await compactIfLong(parts);
+  if (!(await begin(parts))) return;
+  let retries = 0;
+  for (;;) {
+    await session.agent.waitForIdle();
+    const failed = failedReply(session);
+    if (failed === null) {
+      if (!mayGoOn() || standingOf(session.sessionManager).kind !== 'open') return;
+      retries = 0;
+      await compactIfLong(parts);
+    } else {
+      if (retries > 0 || !isContextOverflow(failed, session.model?.contextWindow)) throw classifyModelError(failed);
+      retries += 1;
+      await compactForRetry(parts, failed);
+    }
+    await session.agent.continue();
+  }
+}
+
+/** Tells what is to be told, or goes on; answers false where there is nothing to go on with: whoever asks reads how it has ended. */
+async function begin({ session, instructions }: RunParts): Promise<boolean> {
+  const next = untold(session.sessionManager, instructions);
+  const prompt = (text: string) => session.prompt(text, { expandPromptTemplates: false, source: 'rpc' });
+  const { kind } = standingOf(session.sessionManager);
+  if (kind === 'empty') await prompt(instructions.task);
+  else if (next !== null) await prompt(next);
+  else if (kind === 'open') await session.agent.continue();
+  else return false;
+  return true;
+}
+
+async function compactIfLong({ session, calls, recordSummary }: RunParts): Promise<void> {
+  if (isLong(session) && (await compact(session, calls))) await recordSummary();
 }
 
 /** The provider found the context too long: the failed reply is hidden, the context compacted, and the request made once more. */
-async function compactAndRetry(session: AgentSession): Promise<void> {
+async function compactForRetry({ session, calls, recordSummary }: RunParts, failed: AssistantMessage): Promise<void> {
   const leaf = session.sessionManager.getLeafId();
   if (leaf !== null) session.sessionManager.appendContextEdit(leaf, null);
   session.refreshContext();
-  await session.compact();
-  await session.agent.continue();
-  await session.agent.waitForIdle();
-  const failed = failedReply(session);
-  if (failed !== null) throw classifyModelError(failed);
+  if (!(await compact(session, calls))) throw classifyModelError(failed);
+  await recordSummary();
 }
 
 function failedReply(session: AgentSession): AssistantMessage | null {

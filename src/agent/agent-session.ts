@@ -11,7 +11,9 @@ import {
 import { HoldfastError } from '../domain/failure.ts';
 import type { ThinkingLevelName } from '../domain/model-spec.ts';
 import type { ModelAccess } from '../model/provider.ts';
+import { compactionSettings } from './compaction.ts';
 import type { NoInteractionExtension } from './no-interaction-extension.ts';
+import type { WatchExtension } from './watch-extension.ts';
 
 /** A directory that is not there: pi looks for context files, extensions and settings in it and finds none. */
 const NOWHERE = '/nonexistent/holdfast';
@@ -27,6 +29,7 @@ export interface AgentSessionParts {
   readonly tools: readonly string[];
   readonly customTools: readonly ToolDefinition[];
   readonly noInteraction: NoInteractionExtension;
+  readonly watch?: WatchExtension;
   readonly sessionManager: SessionManager;
 }
 
@@ -36,11 +39,11 @@ export interface AgentSessionParts {
  * @throws HoldfastError INTERNAL when a tool or the guard is missing: pi leaves both out without a word.
  */
 export async function openAgentSession(parts: AgentSessionParts): Promise<AgentSession> {
-  const { access, cwd, noInteraction, sessionManager, systemPrompt, thinkingLevel, tools, customTools } = parts;
+  const { access, cwd, noInteraction, sessionManager, systemPrompt, thinkingLevel, tools, customTools, watch } = parts;
   const settingsManager = SettingsManager.inMemory(
     {
       cacheWarming: 'off',
-      compaction: { enabled: true, reserveTokens: 16_384, keepRecentTokens: 20_000 },
+      compaction: compactionSettings(access.model.contextWindow),
       images: { autoResize: false },
       retry: { enabled: false, provider: { maxRetries: 0 } },
       enableInstallTelemetry: false,
@@ -51,7 +54,7 @@ export async function openAgentSession(parts: AgentSessionParts): Promise<AgentS
     cwd: NOWHERE,
     agentDir: NOWHERE,
     settingsManager,
-    extensionFactories: [noInteraction.extension],
+    extensionFactories: [noInteraction.extension, ...(watch === undefined ? [] : [watch.extension])],
     noExtensions: true,
     noSkills: true,
     noPromptTemplates: true,
@@ -82,20 +85,16 @@ export async function openAgentSession(parts: AgentSessionParts): Promise<AgentS
     customTools: [...customTools],
   });
   await session.bindExtensions({ mode: 'print', uiContext: noInteraction.userInterface });
-  assertComplete(session, tools, noInteraction, resourceLoader.getExtensions().errors.length);
+  const loaded = noInteraction.loaded && (watch === undefined || watch.loaded);
+  assertComplete(session, tools, loaded, resourceLoader.getExtensions().errors.length);
   return session;
 }
 
-function assertComplete(
-  session: AgentSession,
-  tools: readonly string[],
-  guard: NoInteractionExtension,
-  errors: number,
-): void {
+function assertComplete(session: AgentSession, tools: readonly string[], loaded: boolean, errors: number): void {
   const active = session.getActiveToolNames();
   const missing = tools.filter((name) => !active.includes(name));
   const extra = active.filter((name) => !tools.includes(name));
-  if (missing.length === 0 && extra.length === 0 && errors === 0 && guard.loaded) return;
+  if (missing.length === 0 && extra.length === 0 && errors === 0 && loaded) return;
   const what = `tools missing: ${missing.join(', ') || 'none'}; not allowed: ${extra.join(', ') || 'none'}; extension errors: ${errors}`;
   throw new HoldfastError('INTERNAL', `pi did not take the session as it was given (${what}).`);
 }

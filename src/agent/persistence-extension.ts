@@ -5,7 +5,7 @@ import type { Usage } from '../domain/usage.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { Checkpoint, Entry, FileState, Journal, Thread } from '../store/journal.ts';
 import type { Ledger } from './ledger.ts';
-import { entriesOf, isGood } from './transcript.ts';
+import { entriesOf, isGood, summaryCosts, usageOf } from './transcript.ts';
 
 /** Where and how a session is recorded: the same for the agent and its sub-agents. */
 export interface Recording {
@@ -26,7 +26,7 @@ export interface Recording {
 
 /**
  * Makes a pi session durable. The order is the whole point:
- * - nothing is written before the attempt's first reply has arrived, so that a reply recorded by an earlier attempt is never lost;
+ * - nothing is written over a reply that an earlier attempt has recorded, before it has been given again;
  * - a reply is written before its tools run, and only after the checkpoint of the turn before it is committed;
  * - a reply that is replayed is not written before the recorded results that are given again: until then they stand in the records;
  * - the tree of a turn is taken while the model thinks about the next one.
@@ -57,11 +57,6 @@ export class PersistenceExtension {
   /** The turn of the thread's last checkpoint, 0 before the first; settle first. */
   get turn(): number {
     return this.#turn;
-  }
-
-  /** What the turn that is not finished yet has cost so far. */
-  get open(): Partial<Usage> {
-    return this.#open;
   }
 
   /** Why recording has failed, or null. */
@@ -101,6 +96,15 @@ export class PersistenceExtension {
     if (this.#failure !== null) throw this.#failure;
   }
 
+  /** Records a summary, which was paid for, before the request that is made of it; only while there is no recorded reply to lose. */
+  async recordSummary(session: AgentSession): Promise<void> {
+    await this.#guarded(async () => {
+      await this.settle();
+      const fresh = await this.#append(entriesOf(session.sessionManager));
+      for (const cost of summaryCosts(fresh)) this.#recording.ledger.recordedCall(cost);
+    });
+  }
+
   #beforeTool(toolName: string): void {
     if (!changesFiles(toolName)) return;
     this.#recording.ledger.touched = true;
@@ -108,8 +112,9 @@ export class PersistenceExtension {
   }
 
   async #onReply(message: AssistantMessage, entries: readonly Entry[]): Promise<void> {
-    await this.settle();
     this.#open = { ...usageOf(message), turns: 1 };
+    this.#recording.ledger.openTurn(this.#open);
+    await this.settle();
     if (this.#awaited.size === 0) await this.#append(entries);
   }
 
@@ -121,7 +126,7 @@ export class PersistenceExtension {
   async #onTurn(entries: readonly Entry[]): Promise<void> {
     await this.#append(entries); // A nudge of the turn's end belongs to the turn.
     const { ledger } = this.#recording;
-    ledger.countTurn(this.#open);
+    ledger.finishTurn(this.#open);
     this.#open = {};
     const position = { turn: ledger.usage.turns, thread: this.#thread, seq: this.#recorded, usage: ledger.usage };
     this.#pending = this.#commit(position).catch((error: unknown) => {
@@ -136,6 +141,7 @@ export class PersistenceExtension {
     await faultPoint('after:tree-written', sessionId);
     const checkpoint = { ...taken, ...position, at: Date.now() };
     await journal.commit(sessionId, epoch, checkpoint);
+    ledger.committed();
     await faultPoint('after:transaction-committed', sessionId);
     ledger.files = taken;
     ledger.touched = false; // No tool starts before this checkpoint is committed.
@@ -143,14 +149,15 @@ export class PersistenceExtension {
     onCheckpoint(checkpoint);
   }
 
-  async #append(entries: readonly Entry[]): Promise<void> {
+  async #append(entries: readonly Entry[]): Promise<readonly Entry[]> {
     const { journal, sessionId, epoch } = this.#recording;
     const fresh = entries.slice(this.#recorded);
-    if (fresh.length === 0) return;
+    if (fresh.length === 0) return fresh;
     const write = { thread: this.#thread, fromSeq: this.#recorded + 1, entries: fresh };
     await journal.append(sessionId, epoch, write);
     await faultPoint('after:entries-written', sessionId);
     this.#recorded = entries.length;
+    return fresh;
   }
 
   async #guarded(work: () => Promise<void>): Promise<void> {
@@ -166,14 +173,4 @@ export class PersistenceExtension {
 
 function changesFiles(toolName: string): boolean {
   return !isToolName(toolName) || toolClasses[toolName] === 'local';
-}
-
-function usageOf({ usage }: AssistantMessage): Partial<Usage> {
-  return {
-    inputTokens: usage.input,
-    outputTokens: usage.output,
-    cacheReadTokens: usage.cacheRead,
-    cacheWriteTokens: usage.cacheWrite,
-    costUsd: usage.cost.total,
-  };
 }

@@ -1,6 +1,5 @@
 import { HoldfastError } from '../domain/failure.ts';
 import { subAgentTools, type SubAgentCall } from '../domain/sub-agent.ts';
-import type { Usage } from '../domain/usage.ts';
 import type { Thread } from '../store/journal.ts';
 import type { ChunkEnd, ChunkJob } from './agent-chunk.ts';
 import { subAgentPromptFor, subAgentTaskFor } from './sub-agent-prompt.ts';
@@ -24,13 +23,11 @@ export type SubAgentEnd = { readonly kind: 'open' } | ({ readonly kind: 'answer'
 /**
  * Runs a call's sub-agent from wherever the records say it is: up to its end, or to the border of the chunk. It has the same work tree,
  * walls and journal as its parent, and no tool that the parent has not.
- * @param spent what the parent's unfinished turn has cost: it counts before each of the sub-agent's requests.
  * @throws HoldfastError what ends the parent's chunk as well: all that a chunk can end with but NO_RESULT, which is an answer
  */
 export async function runSubAgent(
   parent: ChunkJob & { readonly subAgents: SubAgentRecords },
   call: TaskArguments & Pick<SubAgentCall, 'turn' | 'callId'>,
-  spent: Partial<Usage>,
   run: (job: ChunkJob) => Promise<ChunkEnd>,
 ): Promise<SubAgentEnd> {
   const { snapshot } = parent;
@@ -48,7 +45,6 @@ export async function runSubAgent(
     thread,
     instructions: { task: subAgentTaskFor({ title, prompt }), fork: null, feedback: null, inherited: 0 },
     note: thread.entries.length > 0 ? parent.note : null, // One that only begins has not seen what was there before.
-    spent,
     subAgents: null,
   }).catch((error: unknown) => {
     if (error instanceof HoldfastError && error.code === 'NO_RESULT') return { standing: { kind: 'ended' } } as const;

@@ -1,5 +1,6 @@
 import type { AssistantMessage, ToolResultMessage } from '@earendil-works/pi-ai';
 import { SessionManager, type FileEntry } from '@earendil-works/pi-coding-agent';
+import type { Usage } from '../domain/usage.ts';
 import type { Entry } from '../store/journal.ts';
 import { NUDGE_TYPE } from './no-interaction-extension.ts';
 import { BLOCKED, SUBMIT } from './tools/control-tools.ts';
@@ -20,14 +21,46 @@ export function entriesOf(manager: SessionManager): Entry[] {
   return [...(header === null ? [] : [header]), ...manager.getEntries()] as unknown as Entry[];
 }
 
-/** The reply that had arrived after the checkpoint, if one had: it was paid for and is not asked for again. */
-export function recordedReply(tail: readonly Entry[]): AssistantMessage | null {
-  for (const entry of tail) {
-    const message = entry['message'] as AssistantMessage | undefined;
-    if (entry['type'] === 'message' && message?.role === 'assistant' && isGood(message))
-      return structuredClone(message);
-  }
-  return null;
+/** What was recorded after a checkpoint. */
+export interface Tail {
+  /** What went before the next reply: a summary, what we told the agent. It stays: the next request is made of it as well. */
+  readonly before: readonly Entry[];
+  /** The reply, if it had arrived: it was paid for and is not asked for again. What its tools gave is made anew. */
+  readonly reply: AssistantMessage | null;
+}
+
+/** Parts the entries after a checkpoint at the reply. */
+export function partTail(tail: readonly Entry[]): Tail {
+  const index = tail.findIndex((entry) => {
+    const message = messageOf(entry);
+    return message?.role === 'assistant' && isGood(message);
+  });
+  if (index === -1) return { before: tail, reply: null };
+  return { before: tail.slice(0, index), reply: structuredClone(messageOf(tail[index]) as AssistantMessage) };
+}
+
+/** What the summaries among these entries have cost. */
+export function summaryCosts(entries: readonly Entry[]): Partial<Usage>[] {
+  return entries.flatMap((entry) => {
+    const usage =
+      entry['type'] === 'compaction' ? (entry['usage'] as AssistantMessage['usage'] | undefined) : undefined;
+    return usage === undefined ? [] : [usageOf({ usage })];
+  });
+}
+
+/** What a reply or a summary has cost. */
+export function usageOf({ usage }: Pick<AssistantMessage, 'usage'>): Partial<Usage> {
+  return {
+    inputTokens: usage.input,
+    outputTokens: usage.output,
+    cacheReadTokens: usage.cacheRead,
+    cacheWriteTokens: usage.cacheWrite,
+    costUsd: usage.cost.total,
+  };
+}
+
+function messageOf(entry: Entry | undefined): AssistantMessage | ToolResultMessage | undefined {
+  return entry?.['type'] === 'message' ? (entry['message'] as AssistantMessage | ToolResultMessage) : undefined;
 }
 
 /** The last reply, when nothing but what its tools gave came after it. */
@@ -77,6 +110,11 @@ function argumentsOf(messages: readonly { role: string }[], result: ToolResultMe
   const reply = messages.findLast(({ role }) => role === 'assistant') as AssistantMessage | undefined;
   const call = reply?.content.find((part) => part.type === 'toolCall' && part.id === result.toolCallId);
   return call?.type === 'toolCall' ? call.arguments : {};
+}
+
+/** True for results among which is one that ends the run. */
+export function endsRun(results: readonly Pick<ToolResultMessage, 'toolName' | 'isError'>[]): boolean {
+  return results.some(({ toolName, isError }) => !isError && (toolName === SUBMIT || toolName === BLOCKED));
 }
 
 /** How often the agent has been nudged since it was last told something. */

@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi';
 import { Contract, Question } from '../domain/contract.ts';
 import { failureCodes } from '../domain/failure.ts';
-import { thinkingLevels, modelProviders } from '../domain/model-spec.ts';
+import { ModelSpec, thinkingLevels, modelProviders } from '../domain/model-spec.ts';
+import { pauseReasons } from '../domain/pause.ts';
 import { pathFault } from '../domain/relative-path.ts';
 import { phases, stages } from '../domain/session.ts';
 import { redEnds, testStrategies } from '../domain/task.ts';
@@ -89,6 +90,9 @@ export const CreateSession = z
         id: short,
         baseUrl: z.url({ protocol: /^https?$/ }),
         thinkingLevel: z.enum(thinkingLevels),
+        contextWindow: ModelSpec.shape.contextWindow,
+        maxTokens: ModelSpec.shape.maxTokens,
+        cost: ModelSpec.shape.cost,
         apiKey: z.string().min(1).max(10_000),
       })
       .partial()
@@ -247,11 +251,19 @@ export const SessionAnswer = z
     updatedAt: z.int(),
     source: z.object({ kind: z.string() }).loose(),
     model: z.object({ provider: z.string(), id: z.string() }).loose(),
-    usage: z.object({ turns: z.int(), inputTokens: z.int(), outputTokens: z.int(), costUsd: z.number() }),
+    usage: z.object({
+      turns: z.int(),
+      inputTokens: z.int(),
+      outputTokens: z.int(),
+      cacheReadTokens: z.int(),
+      cacheWriteTokens: z.int(),
+      costUsd: z.number(),
+      wallMs: z.int(),
+    }),
     labels: z.array(z.string()),
     parent: z.object({ sessionId: z.string(), turn: z.int() }).optional(),
     snapshot: z.object({ digest: z.string() }).loose().optional(),
-    pause: Reason.optional(),
+    pause: Reason.extend({ reason: z.enum(pauseReasons) }).optional(),
     failure: Reason.optional(),
     result: z
       .object({

@@ -5,6 +5,7 @@ import { armFaultPoints } from '../fault-point.ts';
 import { probeRemote, removeSessionFiles } from '../git/git-manager.ts';
 import { checkSource } from '../git/repository-url.ts';
 import { createLogger } from '../logger.ts';
+import { isPriced } from '../model/catalogue.ts';
 import { openStore } from '../store/store.ts';
 import { reportReady } from '../supervisor.ts';
 import { createClient, temporalOptions } from '../temporal/connection.ts';
@@ -49,6 +50,7 @@ async function main(config: Config): Promise<void> {
         if (source.kind === 'repository') await probeRemote({ url: source.url, credentials }, source.ref);
       },
       checkWebhookUrl: (url) => checkWebhookUrl(url, webhook.allowPrivate),
+      isPriced,
     },
     removeWorkspace: (id) => removeSessionFiles(workingDir, id),
     apiKeys,

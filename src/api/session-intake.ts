@@ -26,6 +26,8 @@ export interface IntakeChecks {
   ) => Promise<void>;
   /** @throws HoldfastError INVALID_WEBHOOK_URL */
   readonly checkWebhookUrl: (url: string) => void;
+  /** True when it is known what the model costs. */
+  readonly isPriced: (model: ModelSpec) => boolean;
 }
 
 /** A request that can be recorded: the task without secrets, and the secrets apart. */
@@ -57,7 +59,16 @@ export function newSessionId(): string {
 /** What of a request can be wrong beyond its shape. */
 type Checkable = Pick<
   CreateSession,
-  'source' | 'workingDir' | 'webhook' | 'skillText' | 'skill' | 'model' | 'delivery' | 'strict' | 'testStrategy'
+  | 'source'
+  | 'workingDir'
+  | 'webhook'
+  | 'skillText'
+  | 'skill'
+  | 'model'
+  | 'delivery'
+  | 'limits'
+  | 'strict'
+  | 'testStrategy'
 >;
 
 /** The parts of a {@link Checkable} each by itself: one that has not its shape is left out, unknown fields are passed over. */
@@ -78,6 +89,7 @@ const Parts = z.object({
   delivery: shape.delivery.catch(undefined),
   strict: shape.strict.catch(false),
   testStrategy: shape.testStrategy.catch('full'),
+  limits: shape.limits.catch(undefined),
 });
 
 /** The faults in meaning of a body that has faults of shape as well, so that its sender learns of all of them at once. */
@@ -127,7 +139,8 @@ function lookAt(body: Checkable, defaults: TaskDefaults, checks: IntakeChecks): 
   if (body.skillText !== undefined && body.skill !== undefined)
     faults.push({ path: 'skill', message: 'give either skillText or skill' });
   if (skill?.kind === 'inline') check('skillText', () => parseSkill(skill.text));
-  faults.push(...modelFaults(body, defaults), ...deliveryFaults(body), ...strictFaults(body));
+  faults.push(...modelFaults(body, defaults), ...priceFaults(body, defaults, checks));
+  faults.push(...deliveryFaults(body), ...strictFaults(body));
   return { source, faults, causes };
 }
 
@@ -179,6 +192,12 @@ function modelFaults({ model }: Checkable, { model: own }: TaskDefaults): Fault[
   return faults;
 }
 
+function priceFaults(body: Checkable, defaults: TaskDefaults, { isPriced }: IntakeChecks): Fault[] {
+  const limited = (body.limits?.maxCostUsd ?? defaults.limits.maxCostUsd) !== undefined;
+  if (!limited || isPriced(modelSpecOf(body, defaults))) return [];
+  return [{ path: 'limits.maxCostUsd', message: 'needs model.cost: nobody knows what this model costs' }];
+}
+
 function deliveryFaults({ delivery, workingDir }: Checkable): Fault[] {
   if (delivery === 'directory' && workingDir === undefined)
     return [{ path: 'delivery', message: 'directory needs workingDir' }];
@@ -199,14 +218,6 @@ function taskOf(
   skill: SkillSource | null,
   defaults: TaskDefaults,
 ): Task {
-  const { model: own } = defaults;
-  const { apiKey: _apiKey, ...model } = body.model ?? {};
-  const sameProvider = model.provider === undefined || model.provider === own.provider;
-  const spec = Object.fromEntries(
-    Object.entries({ ...(sameProvider ? own : { thinkingLevel: 'off' }), ...model }).filter(
-      ([, value]) => value !== undefined,
-    ),
-  );
   const limits = Object.fromEntries(
     Object.entries({ ...defaults.limits, ...body.limits }).filter(([, value]) => value !== undefined),
   );
@@ -222,7 +233,7 @@ function taskOf(
     delivery: body.delivery ?? (source.kind === 'directory' ? 'directory' : 'branch'),
     branch: body.branch ?? workBranchOf(id),
     author: body.author ?? defaultAuthor,
-    model: spec as Task['model'],
+    model: modelSpecOf(body, defaults),
     limits: limits as Task['limits'],
     testStrategy: body.testStrategy,
     acceptance: body.acceptance,
@@ -233,6 +244,14 @@ function taskOf(
     labels: body.labels,
     preflightTimeoutMs: body.preflightTimeoutMs ?? defaults.preflightTimeoutMs,
   };
+}
+
+/** The model that is asked for; what is left out is the server's own, as far as it is the same provider. */
+function modelSpecOf(body: Pick<CreateSession, 'model'>, { model: own }: TaskDefaults): ModelSpec {
+  const { apiKey: _apiKey, ...model } = body.model ?? {};
+  const sameProvider = model.provider === undefined || model.provider === own.provider;
+  const all = { ...(sameProvider ? own : { thinkingLevel: 'off' }), ...model };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as ModelSpec;
 }
 
 /** True when the secret of the webhook is to be made up; its caller has to be told. */

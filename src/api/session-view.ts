@@ -2,6 +2,7 @@ import type { z } from '@hono/zod-openapi';
 import { canonicalJson, digestOf } from '../digest/canonical-json.ts';
 import { canProceed, missingInfo, openQuestions } from '../domain/contract.ts';
 import { progressOf } from '../domain/events.ts';
+import { showPause } from '../domain/pause.ts';
 import type { Usage } from '../domain/usage.ts';
 import type { SessionRecord } from '../store/sessions.ts';
 import type { PreflightAnswer, SessionAnswer } from './schemas.ts';
@@ -9,7 +10,6 @@ import type { PreflightAnswer, SessionAnswer } from './schemas.ts';
 /** A session as it is shown; made of the records alone, so that it is there while Temporal is not. */
 export function sessionView(session: SessionRecord, usage: Usage): z.infer<typeof SessionAnswer> {
   const { id, task, state, stage, plan, createdAt, updatedAt, frozen, pause, failure, result } = session;
-  const { turns, inputTokens, outputTokens, costUsd } = usage;
   return {
     sessionId: id,
     taskId: task.taskId,
@@ -21,11 +21,11 @@ export function sessionView(session: SessionRecord, usage: Usage): z.infer<typeo
     updatedAt,
     source: task.source,
     model: task.model,
-    usage: { turns, inputTokens, outputTokens, costUsd },
+    usage: { ...usage },
     labels: task.labels,
     ...(task.parent !== undefined && { parent: { sessionId: task.parent.sessionId, turn: task.parent.turn } }),
     ...(frozen !== null && { snapshot: { ...frozen } }),
-    ...(state === 'PAUSED' && pause !== null && { pause: { ...pause } }),
+    ...(state === 'PAUSED' && pause !== null && { pause: { ...showPause(pause) } }),
     ...(failure !== null && { failure: { ...failure } }),
     ...(result !== null && { result }),
   };

@@ -165,7 +165,7 @@ function addReading(app: OpenAPIHono, { store }: SessionRouteDeps): void {
   });
 }
 
-function addControl(app: OpenAPIHono, { store, sessions }: SessionRouteDeps): void {
+function addControl(app: OpenAPIHono, { store, sessions, checks }: SessionRouteDeps): void {
   const responses = { 202: gives(schemas.SessionAnswer, 'Taken'), default: fails };
   const control = <T extends z.ZodType>(name: string, summary: string, schema: T) =>
     createRoute({
@@ -184,6 +184,9 @@ function addControl(app: OpenAPIHono, { store, sessions }: SessionRouteDeps): vo
     const { id } = c.req.valid('param');
     const { credentials = {}, limits, requestId } = c.req.valid('json');
     const session = await openSession(store, id);
+    if (limits?.maxCostUsd !== undefined && !checks.isPriced(session.task.model)) {
+      throw invalid([{ path: 'limits.maxCostUsd', message: 'cannot be held: nobody knows what this model costs' }]);
+    }
     const { modelApiKey, gitToken, gitUsername } = credentials;
     if (modelApiKey !== undefined) await store.secrets.put(id, 'model.apiKey', modelApiKey);
     if (gitToken !== undefined) await store.secrets.put(id, 'git.token', gitToken);

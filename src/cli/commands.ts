@@ -29,6 +29,15 @@ interface Command {
   readonly run: (args: readonly string[], values: Values, context: CommandContext) => Promise<number>;
 }
 
+/** The limits that `resume` can raise, by the option for it. */
+const limitOptions = {
+  'max-steps': 'maxSteps',
+  'max-iterations': 'maxIterations',
+  'max-tokens': 'maxTokens',
+  'max-cost-usd': 'maxCostUsd',
+  'max-wall-ms': 'maxWallMs',
+} as const;
+
 /** The commands by name. */
 export const commands: Readonly<Record<string, Command>> = {
   run: {
@@ -64,9 +73,15 @@ session again. When something is missing or the session pauses it says what to d
     run: tellSession('pause'),
   },
   resume: {
-    usage: 'resume <id> [--max-steps n] [--model-api-key-file file]',
+    usage: `resume <id> ${Object.keys(limitOptions)
+      .map((name) => `[--${name} n]`)
+      .join(' ')} [--model-api-key-file file]`,
     summary: 'Let a paused session go on',
-    options: { 'max-steps': { type: 'string' }, 'model-api-key-file': { type: 'string' } },
+    details: 'The limits count from the beginning of the session: give more than what is used up.',
+    options: {
+      ...Object.fromEntries(Object.keys(limitOptions).map((name) => [name, { type: 'string' } as const])),
+      'model-api-key-file': { type: 'string' },
+    },
     run: tellSession('resume', resumeBody),
   },
   abort: { usage: 'abort <id>', summary: 'End a session; its work is kept', options: {}, run: tellSession('abort') },
@@ -219,11 +234,17 @@ function tellSession(what: string, bodyOf: (values: Values) => object = () => ({
 }
 
 function resumeBody(values: Values): object {
-  const steps = values['max-steps'];
   const file = values['model-api-key-file'];
-  if (typeof steps === 'string' && !/^\d+$/.test(steps)) throw new UsageError('--max-steps must be a whole number.');
+  const limits = Object.entries(limitOptions).flatMap(([option, name]) => {
+    const value = values[option];
+    if (typeof value !== 'string') return [];
+    const pattern = name === 'maxCostUsd' ? /^\d+(\.\d+)?$/ : /^\d+$/;
+    if (!pattern.test(value))
+      throw new UsageError(`--${option} must be a ${name === 'maxCostUsd' ? '' : 'whole '}number.`);
+    return [[name, Number(value)] as const];
+  });
   return {
-    ...(typeof steps === 'string' && { limits: { maxSteps: Number(steps) } }),
+    ...(limits.length > 0 && { limits: Object.fromEntries(limits) }),
     ...(typeof file === 'string' && { credentials: { modelApiKey: readSecretFile('--model-api-key-file', file) } }),
   };
 }

@@ -121,6 +121,25 @@ export interface Limits {
   readonly maxWallMs?: number | undefined;
 }
 
+const leastLimits: Readonly<Record<keyof Limits, number>> = {
+  maxSteps: 1,
+  maxIterations: 0,
+  maxTokens: 1,
+  maxCostUsd: Number.MIN_VALUE,
+  maxWallMs: 1000,
+};
+
+/** What is wrong with limits that come from outside, in words; empty when nothing is. */
+export function limitFaults(given: unknown): string[] {
+  if (given === undefined) return [];
+  if (typeof given !== 'object' || given === null) return ['limits: must be an object.'];
+  return Object.entries(given).flatMap(([name, value]) => {
+    const least = Object.hasOwn(leastLimits, name) ? leastLimits[name as keyof Limits] : undefined;
+    if (least === undefined) return [`limits.${name}: there is no such limit.`];
+    return Number.isFinite(value) && value >= least ? [] : [`limits.${name}: must be a number, at least ${least}.`];
+  });
+}
+
 /** The public view of a running session: what the query `view` and every update answer. */
 export interface SessionView {
   readonly sessionId: string;

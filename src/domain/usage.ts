@@ -1,5 +1,3 @@
-import type { Limits } from './session.ts';
-
 /** What a session has used so far. */
 export interface Usage {
   readonly turns: number;
@@ -8,7 +6,7 @@ export interface Usage {
   readonly cacheReadTokens: number;
   readonly cacheWriteTokens: number;
   readonly costUsd: number;
-  /** Wall time spent in chunks, in milliseconds. */
+  /** Wall time of execution, in milliseconds: what passes between turns of two chunks, or in a pause, is not counted. */
   readonly wallMs: number;
 }
 
@@ -39,19 +37,4 @@ export function addUsage(a: Usage, b: Partial<Usage>): Usage {
 /** All tokens that a provider bills. */
 export function totalTokens(usage: Usage): number {
   return usage.inputTokens + usage.outputTokens + usage.cacheReadTokens + usage.cacheWriteTokens;
-}
-
-/** The first limit that does not allow another model call, in words, or null. */
-export function exhaustedLimit(usage: Usage, limits: Limits): string | null {
-  if (usage.turns >= limits.maxSteps) return `maxSteps ${limits.maxSteps} reached`;
-  if (limits.maxTokens !== undefined && totalTokens(usage) >= limits.maxTokens) {
-    return `maxTokens ${limits.maxTokens} reached (${totalTokens(usage)} used)`;
-  }
-  if (limits.maxCostUsd !== undefined && usage.costUsd >= limits.maxCostUsd) {
-    return `maxCostUsd ${limits.maxCostUsd} reached (${usage.costUsd.toFixed(4)} used)`;
-  }
-  if (limits.maxWallMs !== undefined && usage.wallMs >= limits.maxWallMs) {
-    return `maxWallMs ${limits.maxWallMs} reached (${usage.wallMs} used)`;
-  }
-  return null;
 }

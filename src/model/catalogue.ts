@@ -50,6 +50,12 @@ export function modelOf(spec: ModelSpec & { readonly provider: HttpProvider }): 
   } as Model<Api>;
 }
 
+/** True when it is known what a model costs; a limit of money would never be reached by one that seems to cost nothing. */
+export function isPriced(spec: ModelSpec): boolean {
+  if (spec.provider === 'scripted-demo' || spec.cost !== undefined) return true;
+  return Object.values<Model<Api>>(vendors[spec.provider].models).some(({ id }) => id === spec.id);
+}
+
 /** The vendor's own endpoint knows everything; of a compatible one only what most of them understand is assumed. */
 function compatOf(provider: HttpProvider, known: Model<Api> | undefined, official: boolean): object {
   if (provider === 'anthropic') {

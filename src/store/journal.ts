@@ -1,5 +1,5 @@
 import { HoldfastError } from '../domain/failure.ts';
-import { noUsage, type Usage } from '../domain/usage.ts';
+import { addUsage, noUsage, type Usage } from '../domain/usage.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { Database, Queries, Row } from './database.ts';
 import { appendEvent } from './events.ts';
@@ -55,6 +55,8 @@ export interface Resumption {
   /** The newest of the session, which may be a sub-agent's; null before the first turn. */
   readonly checkpoint: Checkpoint | null;
   readonly main: Thread;
+  /** What earlier attempts used that no checkpoint holds. */
+  readonly lost: Usage;
 }
 
 /**
@@ -76,7 +78,7 @@ export class Journal {
       const row = await queries.get('SELECT epoch FROM sessions WHERE id = ?', sessionId);
       const checkpoint = await latest(queries, sessionId);
       const main = await readThread(queries, sessionId, MAIN);
-      return { epoch: Number(row?.['epoch']), checkpoint, main };
+      return { epoch: Number(row?.['epoch']), checkpoint, main, lost: await lostUsage(queries, sessionId) };
     });
   }
 
@@ -148,9 +150,19 @@ export class Journal {
     return (await this.#db.all(sql, sessionId, sessionId, sessionId)).map((row) => String(row['pack']));
   }
 
-  /** What the session has used, as of its newest checkpoint. */
+  /** What the session has used: as of its newest checkpoint, and by attempts that ended without one. */
   async usage(sessionId: string): Promise<Usage> {
-    return (await this.latest(sessionId))?.usage ?? noUsage;
+    return addUsage((await this.latest(sessionId))?.usage ?? noUsage, await lostUsage(this.#db, sessionId));
+  }
+
+  /**
+   * Notes what an attempt used that no checkpoint of its own holds: calls that failed, turns that were broken off. It is not fenced: what
+   * an attempt that was overtaken has spent is spent as well.
+   */
+  async noteLoss(sessionId: string, epoch: number, usage: Usage): Promise<void> {
+    const sql = `INSERT INTO losses (session_id, epoch, usage_json) VALUES (?, ?, ?)
+      ON CONFLICT (session_id, epoch) DO UPDATE SET usage_json = excluded.usage_json`;
+    await this.#db.run(sql, sessionId, epoch, JSON.stringify(usage));
   }
 
   /** All entries of a thread that are recorded, in order. */
@@ -208,6 +220,11 @@ async function insertCheckpoint(
   const data = { turn, inputTokens, outputTokens, costUsd, ...(thread !== MAIN && { task: thread }) };
   const event = { key: `turn/${turn}`, type: 'turn', state: 'EXECUTING', stage: 'coding', at, data } as const;
   await appendEvent(queries, sessionId, event); // The next attempt goes on after this turn and would never tell of it.
+}
+
+async function lostUsage(queries: Queries, sessionId: string): Promise<Usage> {
+  const rows = await queries.all('SELECT usage_json FROM losses WHERE session_id = ?', sessionId);
+  return rows.map((row) => JSON.parse(String(row['usage_json'])) as Usage).reduce(addUsage, noUsage);
 }
 
 async function latest(queries: Queries, sessionId: string): Promise<Checkpoint | null> {

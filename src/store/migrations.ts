@@ -70,4 +70,8 @@ export const migrations: readonly string[] = [
     UNION SELECT session_id, pack FROM checkpoints WHERE pack IS NOT NULL
     UNION SELECT id, substr(frozen_json, 12, 71) FROM sessions WHERE frozen_json IS NOT NULL;
   `,
+  `CREATE TABLE losses (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, epoch BIGINT NOT NULL, usage_json TEXT NOT NULL,
+    PRIMARY KEY (session_id, epoch)
+  );`,
 ];

@@ -1,6 +1,14 @@
 import { condition, setHandler } from '@temporalio/workflow';
 import type { Failure } from '../domain/failure.ts';
-import { isLive, isPausable, type Limits, type PauseReason, type SessionView, type State } from '../domain/session.ts';
+import {
+  isLive,
+  isPausable,
+  limitFaults,
+  type Limits,
+  type PauseReason,
+  type SessionView,
+  type State,
+} from '../domain/session.ts';
 import type { Approval, Waiver } from '../domain/waiver.ts';
 import { isName, onApprove } from './approval.ts';
 import { failureOf, refusal } from './failures.ts';
@@ -172,11 +180,11 @@ function onResume(box: Mailbox, now: Situation): void {
   const refuse = ({ limits }: messages.Resume): Failure | null => {
     const state = now.state();
     if (!isLive(state)) return failureOf('SESSION_CLOSED', `The session is ${state.phase}.`);
-    const faulty = Object.values(limits ?? {}).some((limit) => typeof limit !== 'number' || !(limit > 0));
-    return faulty ? failureOf('INVALID_REQUEST', 'limits: every limit must be a positive number.') : null;
+    const faults = limitFaults(limits);
+    return faults.length === 0 ? null : failureOf('INVALID_REQUEST', faults.join(' '));
   };
   const take = ({ limits }: messages.Resume): void => {
-    box.limits = { ...box.limits, ...limits };
+    if (limits !== undefined) box.limits = { ...box.limits, ...limits };
     box.pause = null;
     box.resumed = now.state().phase === 'PAUSED';
   };

@@ -80,7 +80,7 @@ async function execute(tools: Tools, now: State<'EXECUTING'>): Promise<State<Nex
   const { sessionId } = input;
   if (course.held) await hold(tools, false);
   await post(now, 'coding');
-  const chunk = await outlast(input, () => runChunk(tools, now));
+  const chunk = await withinLimits(box, () => outlast(input, () => runChunk(tools, now)));
   const next = { ...now, chunk: now.chunk + 1, turns: chunk.turns };
   if (chunk.outcome === 'more') return next;
   // The pause was to wait for the border of a turn: this is one, and checks can take long. Afterwards the chunk ends at once.
@@ -123,6 +123,19 @@ async function runChunk(tools: Tools, now: State<'EXECUTING'>): Promise<ChunkOut
     course.unbroken = false;
     watch.cancel();
     await watched;
+  }
+}
+
+/** Limits that were raised while a chunk ran are not in it yet: instead of pausing, the session goes on with them. */
+async function withinLimits<T>(box: Mailbox, work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const { limits } = box;
+    try {
+      return await work();
+    } catch (error) {
+      const raised = troubleOf(error).failure.code === 'BUDGET_REACHED' && box.limits !== limits;
+      if (!raised || !wf.patched('limits-raised-meanwhile')) throw error;
+    }
   }
 }
 

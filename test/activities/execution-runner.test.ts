@@ -223,7 +223,7 @@ test('a worker that is told to stop ends its chunks at the next border, with not
   const { chunk, git, model } = await runnerSetting(
     { turns: [bash('touch running; sleep 0.5; echo 1 >> log'), bash('echo 2 >> log'), submit] },
     'anthropic',
-    () => isStopping,
+    { isStopping: () => isStopping },
   );
   const running = chunk();
   await until(() => existsSync(inWorkTree(git, 'running')));

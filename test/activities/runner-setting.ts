@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { ExecutionRunner, type ChunkInput } from '../../src/activities/execution-runner.ts';
 import type { Limits } from '../../src/domain/session.ts';
-import type { ModelProvider } from '../../src/domain/model-spec.ts';
+import type { ModelProvider, ModelSpec } from '../../src/domain/model-spec.ts';
 import type { Snapshot } from '../../src/domain/snapshot.ts';
 import { GitManager } from '../../src/git/git-manager.ts';
 import type { Owner } from '../../src/git/attempt-trees.ts';
@@ -30,6 +30,13 @@ export interface RunnerSetting {
   readonly toTheEnd: (changes?: Partial<ChunkInput>) => ReturnType<ExecutionRunner['runChunk']>;
   /** A file of a tree. */
   readonly file: (tree: string, path: string) => Promise<string | undefined>;
+}
+
+/** What a test has special. */
+export interface RunnerOptions {
+  /** Added to the model's spec. */
+  readonly model?: Partial<ModelSpec>;
+  readonly isStopping?: () => boolean;
 }
 
 const limits: Limits = { maxSteps: 100, maxIterations: 3 };
@@ -62,10 +69,10 @@ export function openRunner(
 export async function runnerSetting(
   scenario: Scenario,
   provider: ModelProvider = 'anthropic',
-  isStopping?: () => boolean,
+  options: RunnerOptions = {},
 ): Promise<RunnerSetting> {
   const root = openDirectory();
-  const { store, git, runner, close } = openRunner(root, undefined, undefined, isStopping);
+  const { store, git, runner, close } = openRunner(root, undefined, undefined, options.isStopping);
   const model = await startScriptedModel({ task: scenario }, { key: 'key' });
   onTestFinished(async () => {
     await model.close();
@@ -74,7 +81,7 @@ export async function runnerSetting(
   await store.sessions.create(sampleSession(SESSION));
   const project = openDirectory();
   const base = await git.prepare(SESSION, { kind: 'directory', path: project });
-  const spec = { provider, id: 'task', baseUrl: model.url, thinkingLevel: 'off' } as const;
+  const spec = { provider, id: 'task', baseUrl: model.url, thinkingLevel: 'off', ...options.model } as const;
   const snapshot = sampleSnapshot({
     sessionId: SESSION,
     source: { kind: 'directory', path: project },

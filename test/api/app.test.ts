@@ -139,6 +139,7 @@ test('every answer names its request, and a failure of the server tells nothing 
       },
       probeSource: async () => undefined,
       checkWebhookUrl: () => undefined,
+      isPriced: () => true,
     },
   });
   const answer = await call('POST', '/api/sessions', { body });

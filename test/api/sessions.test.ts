@@ -21,6 +21,7 @@ test('faults of shape and of meaning are named at once', async () => {
       },
       probeSource: () => Promise.reject(new Error('nothing may be asked')),
       checkWebhookUrl: (url: string) => checkWebhookUrl(url, true),
+      isPriced: () => false,
     },
   });
   const body = {
@@ -30,12 +31,14 @@ test('faults of shape and of meaning are named at once', async () => {
     webhook: { url: 'ftp://x', cron: '* * * * *' },
     skillText: '---\nname: s\ndescription: d\nrequired_tools: [fly]\n---\n',
     model: { baseUrl: 'https://elsewhere.example.test' },
+    limits: { maxCostUsd: 1 },
   };
   const refused = await call('POST', '/api/sessions', { body: JSON.stringify(body) });
   const { error } = ErrorAnswer.parse(await json(refused));
   expect([refused.status, error.code]).toEqual([422, 'INVALID_REQUEST']);
   const faults = error.details?.['faults'] as { path: string }[];
   expect(faults.map(({ path }) => path).toSorted()).toEqual([
+    'limits.maxCostUsd',
     'model.apiKey',
     'skillText.required_tools.0',
     'source.lfs',
@@ -175,4 +178,35 @@ test('the transcript of a sub-agent is had by its id', async () => {
   expect(await (await transcript('?task=tsk_1')).text()).toBe('{"by":"sub-agent"}\n');
   const { error } = ErrorAnswer.parse(await json(await transcript('?task=tsk_2')));
   expect(error.code).toBe('ARTIFACT_NOT_FOUND');
+});
+
+test('a limit of money is taken only for a model whose price is known, when it is made and when it is resumed', async () => {
+  const { call, store } = working();
+  const create = (changes: object) =>
+    call('POST', '/api/sessions', { body: JSON.stringify({ userPrompt: 'x', source, ...changes }) });
+  const limits = { maxCostUsd: 2 };
+  expect((await create({ limits })).status).toBe(422);
+  const cost = { input: 1, output: 2, cacheRead: 0, cacheWrite: 0 };
+  const { data } = await json(await create({ limits, model: { cost, contextWindow: 9000, maxTokens: 500 } }));
+  expect((await store.sessions.get(data.sessionId)).task).toMatchObject({
+    limits,
+    model: { id: 'm', cost, contextWindow: 9000, maxTokens: 500 },
+  });
+  expect((await create({ limits, model: { id: 'claude-sonnet-4-5' } })).status).toBe(201);
+  const { data: free } = await json(await create({}));
+  const refused = await call('POST', `/api/sessions/${free.sessionId}/resume`, { body: JSON.stringify({ limits }) });
+  expect([refused.status, JSON.stringify(await json(refused))]).toEqual([
+    422,
+    expect.stringContaining('limits.maxCostUsd'),
+  ]);
+});
+
+test('a pause is shown with a reason that programs can read, and with all that was used', async () => {
+  const pause = new HoldfastError('BUDGET_REACHED', 'used up', { details: { limit: 'maxTokens' } }).toFailure();
+  const { call, store, temporal } = working();
+  await store.sessions.create(sampleSession('ses_a'));
+  await temporal.announce('ses_a', { state: 'PAUSED', stage: 'paused', pause });
+  const { data } = answer(SessionAnswer).parse(await json(await call('GET', '/api/sessions/ses_a')));
+  expect(data.pause).toEqual({ reason: 'budget_reached', ...pause });
+  expect(data.usage).toMatchObject({ turns: 0, wallMs: 0, cacheReadTokens: 0 });
 });

@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { onTestFinished } from 'vitest';
+import { isPriced } from '../../src/model/catalogue.ts';
 import { createApp, type AppDeps } from '../../src/api/app.ts';
 import { SessionManager } from '../../src/api/session-manager.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
@@ -33,7 +34,12 @@ export function api(changes: Partial<AppDeps> | ((store: Store) => Partial<AppDe
       limits: { maxSteps: 5, maxIterations: 1 },
       preflightTimeoutMs: 1000,
     },
-    checks: { checkSource: (source) => source, probeSource: async () => undefined, checkWebhookUrl: () => undefined },
+    checks: {
+      checkSource: (source) => source,
+      probeSource: async () => undefined,
+      checkWebhookUrl: () => undefined,
+      isPriced,
+    },
     removeWorkspace: async () => undefined,
     apiKeys: () => [],
     version: '0.0.0',

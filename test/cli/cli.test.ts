@@ -160,6 +160,7 @@ test.each([
     '--model-api-key-file: EN',
   ],
   ['a checkpoint that is no number', ['fork', 'x', '--checkpoint', 'last'], {}, '--checkpoint must be a number'],
+  ['a limit that is no number', ['resume', 'x', '--max-wall-ms', '1.5'], {}, '--max-wall-ms must be a whole number'],
   ['a key that no header carries', ['get', 'ses_a'], { HOLDFAST_API_KEY: 'canary\nkey' }, 'characters that no key has'],
   ['a URL without its scheme', ['get', 'ses_a'], { HOLDFAST_URL: 'localhost:8420' }, 'must be an http(s) URL'],
 ] as const)('%s is wrong use: code 2, one line that says so, nothing on stdout', async (_, args, env, message) => {

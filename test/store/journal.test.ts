@@ -39,7 +39,21 @@ test('a claim answers the entries of the checkpoint and, apart, what came after 
     epoch: 2,
     checkpoint: checkpoint(1, 2),
     main: { id: MAIN, turn: 1, entries: [entry('a'), entry('b')], tail: [entry('reply')] },
+    lost: noUsage,
   });
+});
+
+test('what attempts used without a checkpoint is noted once for each of them, and counts', async () => {
+  const { journal } = await storeWithSession();
+  await journal.claim('ses_a');
+  await journal.commit('ses_a', 1, checkpoint(1, 0));
+  await journal.claim('ses_a');
+  const spent = (inputTokens: number) => ({ ...noUsage, inputTokens, wallMs: 7 });
+  await journal.noteLoss('ses_a', 1, spent(5));
+  await journal.noteLoss('ses_a', 1, spent(5));
+  await journal.noteLoss('ses_a', 2, spent(20));
+  expect((await journal.claim('ses_a')).lost).toEqual({ ...noUsage, inputTokens: 25, wallMs: 14 });
+  expect(await journal.usage('ses_a')).toEqual({ ...noUsage, turns: 1, inputTokens: 25, wallMs: 14 });
 });
 
 test('a stale attempt can write neither entries nor a checkpoint', async () => {

@@ -138,6 +138,7 @@ test.concurrent('a malformed signal is dropped and the session goes on', async (
     await handle.signal('supplyInfo', 'nonsense');
     await handle.signal('supplyInfo', { inputs: { color: 7 } });
     await handle.signal('resume', { limits: { maxSteps: 'many' } });
+    await handle.signal('resume', { limits: { maxStep: 7 } });
     await handle.signal('pause');
     await until(async () => (await phaseOf(handle)) === 'PAUSED');
     await handle.signal('resume');
@@ -241,6 +242,54 @@ test.concurrent('a reached limit pauses, and resuming with a higher one passes i
     await handle.executeUpdate(messages.resumeUpdate, { args: [{ limits: { maxSteps: 20 } }] });
     expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
     expect(limits).toEqual([10, 20]);
+  });
+});
+
+test.concurrent('limits that are raised while a chunk runs count when it ends: the session does not pause', async () => {
+  const limits: unknown[] = [];
+  const runChunk: Activities['runChunk'] = async (chunk) => {
+    limits.push(chunk.limits);
+    if (limits.length > 1) return { outcome: 'submitted', turns: 11, tree: 'a' };
+    await until(() => raised);
+    await failing('BUDGET_REACHED')();
+    throw new Error('unreachable');
+  };
+  let raised = false;
+  await withSession({}, { runChunk }, async ({ handle, announced }) => {
+    await until(() => limits.length === 1);
+    await handle.executeUpdate(messages.resumeUpdate, { args: [{ limits: { maxTokens: 5000 } }] });
+    raised = true;
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
+    expect(limits).toEqual([
+      { maxSteps: 10, maxIterations: 2 },
+      { maxSteps: 10, maxIterations: 2, maxTokens: 5000 },
+    ]);
+    expect(announced).not.toContain('PAUSED/paused');
+  });
+});
+
+test.concurrent('a provider that asks for a wait gets it as a timer: no activity runs, and a pause ends the wait', async () => {
+  let calls = 0;
+  const runChunk: Activities['runChunk'] = async () => {
+    calls += 1;
+    if (calls > 2) return { outcome: 'submitted', turns: 1, tree: 'a' };
+    const failure = new HoldfastError('MODEL_RATE_LIMITED', 'slow down').toFailure();
+    const details = [failure, calls === 1 ? 1200 : 3_600_000];
+    throw ApplicationFailure.create({ type: failure.code, message: 'slow down', nonRetryable: true, details });
+  };
+  await withSession({}, { runChunk }, async ({ handle }) => {
+    await until(() => calls === 1);
+    const told = performance.now();
+    await until(async () => (await handle.describe()).raw.pendingActivities?.length === 0);
+    await until(() => calls === 2);
+    expect(performance.now() - told).toBeGreaterThan(1000);
+    const { events = [] } = await handle.fetchHistory();
+    const waits = (events ?? []).flatMap(({ timerStartedEventAttributes }) => timerStartedEventAttributes ?? []);
+    expect(waits.map(({ startToFireTimeout }) => Number(startToFireTimeout?.seconds))).toContain(1);
+    await handle.executeUpdate(messages.pauseUpdate, { args: [{}] });
+    await until(async () => (await phaseOf(handle)) === 'PAUSED');
+    await handle.signal(messages.resumeSignal, {});
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
   });
 });
 

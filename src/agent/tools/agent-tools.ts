@@ -11,12 +11,14 @@ export function agentTools(options: {
   readonly whitelist: readonly string[];
   readonly sandbox: Sandbox;
   readonly spec: SandboxSpec;
+  /** The wall time that the session has left, in milliseconds: no command runs longer. */
+  readonly leftWallMs: () => number;
   readonly onPlan: (steps: readonly PlanStep[]) => Promise<void>;
 }): ToolDefinition[] {
-  const { whitelist, sandbox, spec, onPlan } = options;
+  const { whitelist, sandbox, spec, leftWallMs, onPlan } = options;
   const cwd = sandbox.workspacePath(spec);
   const all = [
-    bashTool(sandbox, spec, cwd),
+    bashTool(sandbox, spec, cwd, leftWallMs),
     ...fileTools(sandbox, spec, cwd),
     ...searchTools(sandbox, spec),
     ...controlTools(onPlan),

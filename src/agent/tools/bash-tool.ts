@@ -8,12 +8,15 @@ const MAX_LINES = 1_800;
 /** What is kept while a command runs. */
 const KEPT_BYTES = 256 * 1024;
 
-/** pi's bash tool with commands run in the sandbox; the model sees the end of long output. */
-export function bashTool(sandbox: Sandbox, spec: SandboxSpec, cwd: string): ToolDefinition {
+/**
+ * pi's bash tool with commands run in the sandbox; the model sees the end of long output. A command that reaches the wall time that is left
+ * to the session is ended like one that reaches its own timeout: the model is told so when the session goes on.
+ */
+export function bashTool(sandbox: Sandbox, spec: SandboxSpec, cwd: string, leftWallMs: () => number): ToolDefinition {
   const operations: BashOperations = {
     exec: async (command, directory, { onData, signal, timeout }) => {
       if (signal?.aborted) throw new Error('aborted');
-      const maxMs = spec.limits?.wallMs ?? defaultLimits.wallMs;
+      const maxMs = Math.min(spec.limits?.wallMs ?? defaultLimits.wallMs, leftWallMs());
       const wallMs = timeout === undefined ? maxMs : Math.min(timeout * 1000, maxMs);
       const options = { cwd: directory, limits: { wallMs }, env: { CI: 'true' }, ...(signal && { signal }) };
       const running = sandbox.spawn(['/bin/bash', '-c', command], spec, options);
