@@ -65,7 +65,14 @@ export async function openBenchSession(options: {
       const credentials = new Credentials(store, { spec: model, key: () => KEY });
       const sources = new SourceImporter({ store, git, credentials });
       const owner = { name, isGone: () => false };
-      const runner = new ExecutionRunner({ store, git, sandbox, streamIdleMs: 60_000, owner });
+      const runner = new ExecutionRunner({
+        store,
+        git,
+        sandbox,
+        streamIdleMs: 60_000,
+        stuck: { repeats: 0, idleTurns: 0 },
+        owner,
+      });
       return async (maxTurns) => {
         await sources.ensure(SESSION, signal);
         return runner.runChunk({ ...input, maxTurns }, signal);

@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { HoldfastError } from './domain/failure.ts';
 import { ModelSpec } from './domain/model-spec.ts';
 import type { Limits } from './domain/session.ts';
+import type { StuckLimits } from './domain/stuck.ts';
 
 /** A secret from the environment or from a file. It prints as `[secret]` and is read anew each time, so a file can be rotated. */
 export class Secret {
@@ -45,6 +46,8 @@ export interface Config {
   readonly turnsPerChunk: number;
   readonly chunkMs: number;
   readonly streamIdleMs: number;
+  /** When an agent is taken to be stuck. */
+  readonly stuck: StuckLimits;
   /** A chunk without any progress is given up after this, counted from the end of the longest silence that can be legitimate. */
   readonly stallMs: number;
   /** A process whose event loop does not answer for so long is killed and started again. */
@@ -106,6 +109,8 @@ const Environment = z.object({
   TURNS_PER_CHUNK: integer(20, 1, 1000),
   CHUNK_MS: integer(5 * 60_000, 1000),
   STREAM_IDLE_MS: integer(120_000, 500),
+  STUCK_REPEATS: integer(5, 0, 100),
+  STUCK_IDLE_TURNS: integer(50, 0, 10_000),
   STALL_MS: integer(5 * 60_000, 1000),
   HANG_MS: integer(30_000, 1000),
   SHUTDOWN_GRACE_MS: integer(10_000, 0),
@@ -193,6 +198,7 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
     turnsPerChunk: vars.TURNS_PER_CHUNK,
     chunkMs: vars.CHUNK_MS,
     streamIdleMs: vars.STREAM_IDLE_MS,
+    stuck: { repeats: vars.STUCK_REPEATS, idleTurns: vars.STUCK_IDLE_TURNS },
     stallMs: vars.STALL_MS,
     hangMs: vars.HANG_MS,
     shutdownGraceMs: vars.SHUTDOWN_GRACE_MS,

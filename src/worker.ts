@@ -145,7 +145,7 @@ function compose({ config, store, sandbox, owner, isStopping }: Parts): Activity
     credentials,
     sources,
     snapshots,
-    runner: new ExecutionRunner({ store, git, sandbox, streamIdleMs, owner, isStopping }),
+    runner: new ExecutionRunner({ store, git, sandbox, streamIdleMs, stuck: config.stuck, owner, isStopping }),
     verifier: new Verifier({
       store,
       git,

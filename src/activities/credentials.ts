@@ -1,3 +1,4 @@
+import { HoldfastError } from '../domain/failure.ts';
 import { withAddress } from '../domain/model-address.ts';
 import type { ModelSpec } from '../domain/model-spec.ts';
 import type { GitCredentials } from '../git/git-manager.ts';
@@ -28,12 +29,30 @@ export class Credentials {
     return { token, ...(username !== undefined && { username }) };
   }
 
-  /** The session's own model key; else the server's, if the session uses the server's provider at the server's address. */
-  async modelKey(sessionId: string, spec: ModelSpec): Promise<string | undefined> {
+  /**
+   * Does something with the model's key: the session's own; else the server's, if the session uses the server's provider at the server's
+   * address. When it is refused and another one is there by then, the key has been rotated meanwhile, and it is done with that one.
+   */
+  async withModelKey<T>(sessionId: string, spec: ModelSpec, work: (key: string | undefined) => Promise<T>): Promise<T> {
+    for (;;) {
+      const key = await this.#modelKey(sessionId, spec);
+      try {
+        return await work(key);
+      } catch (error) {
+        if (!isRefusal(error) || key === (await this.#modelKey(sessionId, spec))) throw error;
+      }
+    }
+  }
+
+  async #modelKey(sessionId: string, spec: ModelSpec): Promise<string | undefined> {
     const own = await this.#store.secrets.get(sessionId, 'model.apiKey');
     if (own !== undefined) return own;
     const { spec: server, key } = this.#serverModel;
     const samePlace = withAddress(spec).baseUrl === withAddress(server).baseUrl;
     return spec.provider === server.provider && samePlace ? key() : undefined;
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof HoldfastError && (error.code === 'MODEL_AUTH_FAILED' || error.code === 'MODEL_KEY_MISSING');
 }

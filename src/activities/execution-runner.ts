@@ -11,6 +11,7 @@ import type { PlanStep } from '../domain/events.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Limits } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
+import type { StuckLimits } from '../domain/stuck.ts';
 import { noUsage } from '../domain/usage.ts';
 import type { Owner } from '../git/attempt-trees.ts';
 import type { GitManager } from '../git/git-manager.ts';
@@ -53,6 +54,7 @@ export class ExecutionRunner {
   readonly #git: GitManager;
   readonly #sandbox: Sandbox;
   readonly #streamIdleMs: number;
+  readonly #stuck: StuckLimits;
   readonly #owner: Owner;
   readonly #isStopping: () => boolean;
   /** The attempts of this process, by session: two at once would share a work tree. */
@@ -63,6 +65,7 @@ export class ExecutionRunner {
     readonly git: GitManager;
     readonly sandbox: Sandbox;
     readonly streamIdleMs: number;
+    readonly stuck: StuckLimits;
     /** This process: nobody else may touch the work trees of its attempts. */
     readonly owner: Owner;
     /** True once the worker was told to stop: chunks then end at their next border. */
@@ -72,13 +75,14 @@ export class ExecutionRunner {
     this.#git = deps.git;
     this.#sandbox = deps.sandbox;
     this.#streamIdleMs = deps.streamIdleMs;
+    this.#stuck = deps.stuck;
     this.#owner = deps.owner;
     this.#isStopping = deps.isStopping ?? (() => false);
   }
 
   /**
    * Runs turns up to a border: the agent hands in, the chunk is full, or the session is held.
-   * @throws HoldfastError BLOCKED, INTERACTION_ATTEMPTED, NO_RESULT, BUDGET_REACHED, MODEL_*, STALE_ATTEMPT, SANDBOX_UNAVAILABLE
+   * @throws HoldfastError BLOCKED, INTERACTION_ATTEMPTED, NO_RESULT, STUCK, BUDGET_REACHED, MODEL_*, STALE_ATTEMPT, SANDBOX_UNAVAILABLE
    */
   async runChunk(input: ChunkInput, signal: AbortSignal): Promise<ChunkOutcome> {
     const { snapshot } = input;
@@ -184,6 +188,7 @@ export class ExecutionRunner {
         inherited: snapshot.parent?.seq ?? 0,
       },
       limits,
+      stuckLimits: this.#stuck,
       isOver: async (turns) =>
         turns >= maxTurns || performance.now() >= end || this.#isStopping() || (await sessions.isHeld(sessionId)),
       onProgress: onProgress ?? (() => undefined),

@@ -86,15 +86,17 @@ export class Preflight {
     const loaded = await this.#skill(session);
     const scripts = loaded === null ? [] : await this.#scripts(sessionId, tree, loaded);
     const files = await git.open(sessionId).listFiles(tree);
-    const { draft, writtenBy } = await synthesizer.synthesize({
+    const request = {
       prompt: task.userPrompt,
       ...(loaded !== null && { skillText: loaded.skill.body }),
       scripts,
       files,
       model: task.model,
-      key: await credentials.modelKey(sessionId, task.model),
       signal,
-    });
+    };
+    const { draft, writtenBy } = await credentials.withModelKey(sessionId, task.model, (key) =>
+      synthesizer.synthesize({ ...request, key }),
+    );
     const remote = task.delivery === 'branch' && task.source.kind === 'repository' ? task.source.url : null;
     const discovered = await discoverAcceptance(files, (path) => this.#text(sessionId, tree, path));
     const demands = { acceptance: task.acceptance, discovered, remote };

@@ -53,10 +53,11 @@ export class SessionExecution {
     const { snapshot } = await this.#load(sessionId);
     await sources.ensure(sessionId, signal);
     const evidence = feedback && (await store.blobs.get(feedback.blob)).toString('utf8');
-    const modelKey = await credentials.modelKey(sessionId, snapshot.model);
     const borders = { limits, maxTurns: chunk.maxTurns, maxChunkMs: chunk.maxMs };
-    const job = { snapshot, feedback: evidence, modelKey, ...borders, ...(onProgress && { onProgress }) };
-    const outcome = await runner.runChunk(job, signal);
+    const job = { snapshot, feedback: evidence, ...borders, ...(onProgress && { onProgress }) };
+    const outcome = await credentials.withModelKey(sessionId, snapshot.model, (modelKey) =>
+      runner.runChunk({ ...job, modelKey }, signal),
+    );
     await faultPoint('before:chunk-returned', sessionId);
     return outcome;
   }

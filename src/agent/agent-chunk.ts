@@ -2,6 +2,7 @@ import type { AssistantMessage } from '@earendil-works/pi-ai';
 import type { AgentSession, ToolDefinition } from '@earendil-works/pi-coding-agent';
 import type { Limits } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
+import type { StuckLimits } from '../domain/stuck.ts';
 import type { ModelAccess } from '../model/provider.ts';
 import type { Entry, Thread } from '../store/journal.ts';
 import { goOn, untold, type Instructions } from './agent-run.ts';
@@ -48,6 +49,7 @@ export interface ChunkJob {
   /** Something of ours that the agent must know before its next request; null for nothing. */
   readonly note: string | null;
   readonly limits: Limits;
+  readonly stuckLimits: StuckLimits;
   /** Asked at each turn border, with the turns taken in this chunk: whether the chunk is to end there. */
   readonly isOver: (turns: number) => Promise<boolean>;
   /** Called at each sign of progress: a piece of a reply, the start or the end of a tool, a record. */
@@ -68,11 +70,11 @@ export interface ChunkEnd {
 /**
  * Runs turns of the agent until it hands in, is stopped, or a border is reached. Everything up to the last finished turn is
  * committed when the promise settles, however it settles.
- * @throws HoldfastError INTERACTION_ATTEMPTED, NO_RESULT, BUDGET_REACHED, STALE_ATTEMPT, MODEL_*
+ * @throws HoldfastError INTERACTION_ATTEMPTED, NO_RESULT, STUCK, BUDGET_REACHED, STALE_ATTEMPT, MODEL_*
  * @throws what the signal was aborted with
  */
 export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
-  const { cwd, limits, snapshot, instructions, signal } = job;
+  const { cwd, limits, stuckLimits, snapshot, instructions, signal } = job;
   const { ledger } = job.recording;
   const { before, reply } = partTail(job.thread.tail);
   const thread = { ...job.thread, entries: [...job.thread.entries, ...before] };
@@ -83,10 +85,13 @@ export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
   if (untold(sessionManager, instructions) === null && hasEnded(standing)) return endOf(job, standing);
   const answered = lastReply(sessionManager);
   if (answered !== null) noInteraction.inspect(answered); // The attempt that saw it may have died before it could tell.
+  const terms = { ledger, limits, stop };
+  const calls = new ModelCalls({ ...terms, reply });
+  const { inherited } = instructions;
+  const watch = new WatchExtension({ ...terms, stuckLimits, calls, sessionManager, inherited });
   if (stop.reason !== null) throw stop.reason;
   for (const cost of summaryCosts(before)) ledger.adoptCall(cost);
 
-  const calls = new ModelCalls({ ledger, limits, stop, reply });
   const suspension = new Suspension();
   const recording = { ...job.recording, signal: AbortSignal.any([signal, suspension.signal]) };
   const results = recordedResults(job, reply);
@@ -102,7 +107,7 @@ export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
       snapshot.sessionId,
     ),
     noInteraction,
-    watch: new WatchExtension({ ledger, limits, stop, calls, sessionManager }),
+    watch,
     sessionManager,
   });
   const abort = (): void => void session.abort();

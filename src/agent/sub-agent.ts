@@ -23,7 +23,7 @@ export type SubAgentEnd = { readonly kind: 'open' } | ({ readonly kind: 'answer'
 /**
  * Runs a call's sub-agent from wherever the records say it is: up to its end, or to the border of the chunk. It has the same work tree,
  * walls and journal as its parent, and no tool that the parent has not.
- * @throws HoldfastError what ends the parent's chunk as well: all that a chunk can end with but NO_RESULT, which is an answer
+ * @throws HoldfastError what ends the parent's chunk as well: all that a chunk can end with but NO_RESULT and STUCK, which are answers
  */
 export async function runSubAgent(
   parent: ChunkJob & { readonly subAgents: SubAgentRecords },
@@ -47,7 +47,8 @@ export async function runSubAgent(
     note: thread.entries.length > 0 ? parent.note : null, // One that only begins has not seen what was there before.
     subAgents: null,
   }).catch((error: unknown) => {
-    if (error instanceof HoldfastError && error.code === 'NO_RESULT') return { standing: { kind: 'ended' } } as const;
+    if (error instanceof HoldfastError && (error.code === 'NO_RESULT' || error.code === 'STUCK'))
+      return { standing: { kind: 'ended' } } as const;
     throw error;
   });
   return endOf(end.standing, thread.id);

@@ -127,11 +127,15 @@ export function nudgesIn(manager: SessionManager): number {
   return count;
 }
 
+/** The entries of the session itself, without the first `inherited` ones, which a fork has of its parent. */
+export function ownEntries(manager: SessionManager, inherited: number): ReturnType<SessionManager['getEntries']> {
+  return manager.getEntries().slice(Math.max(0, inherited - 1)); // The header is the first one.
+}
+
 /** True when the agent has been told exactly this, after the first `inherited` entries. */
 export function wasTold(manager: SessionManager, text: string, inherited = 0): boolean {
-  const others = new Set(manager.getEntries().slice(0, Math.max(0, inherited - 1))); // The header is the first one.
-  return manager.getBranch().some((entry) => {
-    if (others.has(entry) || entry.type !== 'message' || entry.message.role !== 'user') return false;
+  return ownEntries(manager, inherited).some((entry) => {
+    if (entry.type !== 'message' || entry.message.role !== 'user') return false;
     const { content } = entry.message;
     return typeof content === 'string'
       ? content === text

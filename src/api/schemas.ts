@@ -5,6 +5,7 @@ import { ModelSpec, thinkingLevels, modelProviders } from '../domain/model-spec.
 import { pauseReasons } from '../domain/pause.ts';
 import { pathFault } from '../domain/relative-path.ts';
 import { phases, stages } from '../domain/session.ts';
+import { TaskLimits } from '../domain/task.ts';
 import { redEnds, testStrategies } from '../domain/task.ts';
 import { waiving } from './contract-schemas.ts';
 
@@ -22,15 +23,7 @@ const glob = short.superRefine((path, context) => {
 });
 const values = z.record(z.string(), z.string().max(16_384));
 
-export const Limits = z
-  .strictObject({
-    maxSteps: z.int().min(1).max(100_000),
-    maxIterations: z.int().min(0).max(20),
-    maxTokens: z.int().min(1),
-    maxCostUsd: z.number().positive(),
-    maxWallMs: z.int().min(1000),
-  })
-  .partial();
+export const Limits = TaskLimits.partial();
 
 /** Features of later versions: naming them is a fault that says so, instead of one that calls the field unknown. */
 const later = z

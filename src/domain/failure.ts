@@ -124,6 +124,12 @@ export const failureCodes = {
     retryable: false,
     remedy: 'Read the transcript; word the task so that it has a definite end.',
   },
+  STUCK: {
+    class: 'model',
+    retryable: false,
+    remedy:
+      'Read the transcript from its end; word the task more plainly or smaller, and create a new session. The work is kept.',
+  },
   BLOCKED: {
     class: 'model',
     retryable: false,

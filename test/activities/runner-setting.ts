@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { ExecutionRunner, type ChunkInput } from '../../src/activities/execution-runner.ts';
+import type { StuckLimits } from '../../src/domain/stuck.ts';
 import type { Limits } from '../../src/domain/session.ts';
 import type { ModelProvider, ModelSpec } from '../../src/domain/model-spec.ts';
 import type { Snapshot } from '../../src/domain/snapshot.ts';
@@ -39,6 +40,8 @@ export interface RunnerOptions {
   readonly isStopping?: () => boolean;
 }
 
+/** Patience with an agent that does not get on, in the tests. */
+export const stuck: StuckLimits = { repeats: 3, idleTurns: 8 };
 const limits: Limits = { maxSteps: 100, maxIterations: 3 };
 
 /** This process as a worker whose data lies below a directory. */
@@ -57,7 +60,7 @@ export function openRunner(
   const sandbox = createSandbox({ mode: 'bwrap' });
   const store = openStore({ directory: join(root, 'store') });
   const git = new GitManager({ sandbox, directory });
-  const runner = new ExecutionRunner({ store, git, sandbox, streamIdleMs: 3000, owner, isStopping });
+  const runner = new ExecutionRunner({ store, git, sandbox, streamIdleMs: 3000, stuck, owner, isStopping });
   const close = (): void => {
     store.close();
     sandbox.dispose();

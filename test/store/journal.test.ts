@@ -29,7 +29,12 @@ const checkpoint = (turn: number, seq: number) => ({
 test('a claim answers the entries of the checkpoint and, apart, what came after it', async () => {
   const { journal } = await storeWithSession();
   const first = await journal.claim('ses_a');
-  expect(first).toEqual({ epoch: 1, checkpoint: null, main: { id: MAIN, turn: 0, entries: [], tail: [] } });
+  expect(first).toEqual({
+    epoch: 1,
+    checkpoint: null,
+    main: { id: MAIN, turn: 0, entries: [], tail: [] },
+    lost: noUsage,
+  });
   await journal.append('ses_a', 1, { thread: MAIN, fromSeq: 1, entries: [entry('a'), entry('b')] });
   await journal.commit('ses_a', 1, checkpoint(1, 2));
   await journal.append('ses_a', 1, { thread: MAIN, fromSeq: 3, entries: [entry('reply')] });
@@ -124,7 +129,7 @@ test('threads have entries of their own, and the newest checkpoint is that of wh
   const inside = { ...checkpoint(2, 1), thread: 'tsk_1' };
   await journal.commit('ses_a', 1, inside);
   const main = { id: MAIN, turn: 1, entries: [entry('a')], tail: [entry('call')] };
-  expect(await journal.claim('ses_a')).toEqual({ epoch: 2, checkpoint: inside, main });
+  expect(await journal.claim('ses_a')).toEqual({ epoch: 2, checkpoint: inside, main, lost: noUsage });
   const thread = { id: 'tsk_1', turn: 2, entries: [entry('x')], tail: [entry('y')] };
   expect(await journal.thread('ses_a', 'tsk_1')).toEqual(thread);
   expect(await journal.thread('ses_a', 'tsk_2')).toEqual({ id: 'tsk_2', turn: 0, entries: [], tail: [] });

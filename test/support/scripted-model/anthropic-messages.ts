@@ -1,4 +1,5 @@
 import {
+  argumentTexts,
   bearerOf,
   gather,
   listOf,
@@ -35,13 +36,14 @@ export const anthropicMessages: WireFormat = {
     put('message_start', {
       message: { ...envelope(reply), content: [], stop_reason: null, usage: usageOf(reply, 1) },
     });
+    const texts = [...(reply.turn.text ? [reply.turn.text] : []), ...argumentTexts(reply)];
     for (const [index, block] of blocksOf(reply).entries()) {
       const text = block['type'] === 'text';
       put('content_block_start', {
         index,
         content_block: text ? { ...block, text: '' } : { ...block, input: {} },
       });
-      for (const piece of piecesOf(text ? String(block['text']) : JSON.stringify(block['input']), reply.pieceChars)) {
+      for (const piece of piecesOf(texts[index] ?? '', reply.pieceChars)) {
         const delta = text ? { type: 'text_delta', text: piece } : { type: 'input_json_delta', partial_json: piece };
         put('content_block_delta', { index, delta });
       }

@@ -8,6 +8,8 @@ export const Fault = z.discriminatedUnion('kind', [
     status: z.int().min(400).max(599),
     /** Value of `Retry-After`: seconds, or an HTTP date. */
     retryAfter: z.union([z.number(), z.string()]).optional(),
+    /** Value of `retry-after-ms`, which some vendors send besides or instead. */
+    retryAfterMs: z.number().optional(),
     message: z.string().optional(),
   }),
   /** The connection is dropped in the middle of the reply. */

@@ -1,5 +1,6 @@
 import { openAIError } from './openai-errors.ts';
 import {
+  argumentTexts,
   bearerOf,
   gather,
   listOf,
@@ -84,10 +85,11 @@ function itemOf(message: Json): Item {
 }
 
 function callsOf({ turn, id }: Reply) {
-  return (turn.tools ?? []).map(({ name, args }, index) => ({
+  const texts = argumentTexts({ turn });
+  return (turn.tools ?? []).map(({ name }, index) => ({
     id: `call_${id}_${index}`,
     type: 'function',
-    function: { name, arguments: JSON.stringify(args) },
+    function: { name, arguments: texts[index] ?? '' },
   }));
 }
 

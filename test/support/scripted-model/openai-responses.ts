@@ -1,5 +1,6 @@
 import { openAIError } from './openai-errors.ts';
 import {
+  argumentTexts,
   bearerOf,
   gather,
   listOf,
@@ -108,12 +109,13 @@ function outputOf({ turn, id }: Reply): Json[] {
     status: 'completed',
     content,
   };
-  const calls = (turn.tools ?? []).map(({ name, args }, index) => ({
+  const texts = argumentTexts({ turn });
+  const calls = (turn.tools ?? []).map(({ name }, index) => ({
     id: `fc_${id}_${index}`,
     type: 'function_call',
     call_id: `call_${id}_${index}`,
     name,
-    arguments: JSON.stringify(args),
+    arguments: texts[index] ?? '',
     status: 'completed',
   }));
   return [...(turn.text ? [message] : []), ...calls];

@@ -57,7 +57,7 @@ export interface Scenario {
     | Readonly<Record<string, unknown>>
     | ((conversation: Conversation) => Turn | Readonly<Record<string, unknown>>);
   /** Answers requests without any tool (an agent asking for a summary of its context). */
-  readonly summary?: string;
+  readonly summary?: string | ((conversation: Conversation) => string);
   /** Milliseconds before the first byte of a reply. */
   readonly ttftMs?: number;
   /** Milliseconds between two pieces of a reply. */
@@ -81,7 +81,10 @@ export function askedOf(conversation: Conversation, scenario: Scenario): Asked {
 /** The scripted reply, or undefined when the scenario has none for this point. */
 export function replyOf(conversation: Conversation, scenario: Scenario): Turn | undefined {
   const asked = askedOf(conversation, scenario);
-  if (asked === 'summary') return { text: scenario.summary ?? '' };
+  if (asked === 'summary') {
+    const { summary = '' } = scenario;
+    return { text: typeof summary === 'string' ? summary : summary(conversation) };
+  }
   if (asked === 'turn') {
     return typeof scenario.turns === 'function' ? scenario.turns(conversation) : scenario.turns[conversation.turn];
   }

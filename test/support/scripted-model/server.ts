@@ -131,7 +131,11 @@ class Exchange {
     const conversation = this.#conversation;
     if (expected !== undefined && expected !== this.#keySha256) return this.#refuse(401, 'invalid API key');
     if (fault?.kind === 'status') {
-      const headers = fault.retryAfter === undefined ? {} : { 'retry-after': String(fault.retryAfter) };
+      const { retryAfter, retryAfterMs } = fault;
+      const headers = {
+        ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
+        ...(retryAfterMs !== undefined && { 'retry-after-ms': String(retryAfterMs) }),
+      };
       return this.#refuse(fault.status, fault.message ?? `scripted ${fault.status}`, headers);
     }
     if (this.#scenario === undefined) return this.#refuse(404, `no model named ${conversation.model}`);

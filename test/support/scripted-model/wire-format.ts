@@ -87,6 +87,14 @@ export function piecesOf(text: string, size: number): string[] {
   return pieces;
 }
 
+/** The arguments of a reply's tool calls as JSON text; where the tokens ran out, the last of them is a torso. */
+export function argumentTexts({ turn }: Pick<Reply, 'turn'>): string[] {
+  const texts = (turn.tools ?? []).map(({ args }) => JSON.stringify(args));
+  const last = texts.pop();
+  if (last === undefined) return texts;
+  return [...texts, turn.outOfTokens ? last.slice(0, Math.ceil(last.length / 2)) : last];
+}
+
 /** The token of `Authorization: Bearer …`, or the empty string. */
 export function bearerOf(headers: IncomingHttpHeaders): string {
   return /^Bearer (.*)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
