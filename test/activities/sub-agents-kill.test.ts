@@ -47,9 +47,10 @@ test.each([
   ["before a sub-agent's last checkpoint is committed", 'before-commit-4', 0],
   ["after a sub-agent's end, before its parent is answered", 'before-append-11', 0],
   ['after the parent is answered, before its next command is recorded', 'before-append-12', 0],
-  ['when the first of two sub-agents has ended', 'before-append-18', 0],
-  ['when the second of two sub-agents has begun', 'after-append-19', 0],
-  ['after the tree of the second of two sub-agents is taken', 'after-tree-5', 1],
+  ['after the first turn of a sub-agent that only reads', 'after-append-17', 0],
+  ['when the first of two sub-agents has ended', 'before-append-19', 0],
+  ['when the second of two sub-agents has begun', 'after-append-20', 0],
+  ['after the tree of the second of two sub-agents is taken', 'after-tree-6', 1],
   ['when both sub-agents have ended', 'before-commit-9', 0],
 ])('kill -9 %s (%s): the next attempt goes on inside, and does nothing twice', async (_, moment, repeated) => {
   const setting = await runnerSetting(delegating);

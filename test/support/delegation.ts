@@ -25,22 +25,22 @@ export function delegation(
 }
 
 /**
- * An agent with three sub-agents: one between two commands of the same reply, then two in one reply, the first of which only reads.
- * The journal is written 25 times; of these, 5 to 10, 14 to 17 and 19 to 22 are by sub-agents.
+ * An agent with three sub-agents: one between two commands of the same reply, then two after a command, the first of which only reads.
+ * The journal is written 26 times; of these, 5 to 10, 15 to 18 and 20 to 23 are by sub-agents.
  */
 export const delegating = delegation({
   main: [
     { tools: [echo(1)] },
     { tools: [echo(2), task('alpha'), echo(5)] },
-    { tools: [task('beta'), task('gamma')] },
+    { tools: [echo(6), task('beta'), task('gamma')] },
     submit('All done.'),
   ],
   alpha: [{ tools: [echo(3)] }, { tools: [echo(4)] }, submit('Alpha is done.')],
   beta: [{ tools: [call('read', { path: 'log.txt' })] }, submit('Beta has read.')],
-  gamma: [{ tools: [echo(6)] }, submit('Gamma is done.')],
+  gamma: [{ tools: [echo(7)] }, submit('Gamma is done.')],
 });
 
 /** What its commands leave. */
-export const LOG = '1\n2\n3\n4\n5\n6\n';
+export const LOG = '1\n2\n3\n4\n5\n6\n7\n';
 /** Its turns, those of sub-agents counted in. */
 export const TURNS = 11;
