@@ -6,7 +6,7 @@ import type { NewSession, SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
 import { invalid, type Fault } from './errors.ts';
 import type { ForkSession } from './fork-schemas.ts';
-import { newSessionId, type IntakeChecks, type TaskDefaults } from './session-intake.ts';
+import { newSessionId, unpriced, type IntakeChecks, type TaskDefaults } from './session-intake.ts';
 
 type ForkSession = z.infer<typeof ForkSession>;
 
@@ -18,7 +18,7 @@ export interface ForkDeps {
 }
 
 /** The parts of a request whose meaning can be wrong. */
-type Checkable = Pick<ForkSession, 'checkpoint' | 'credentials'>;
+type Checkable = Pick<ForkSession, 'checkpoint' | 'credentials' | 'limits'>;
 
 /**
  * Makes the session that a fork will be: the parent's task from one of its checkpoints on, on a branch of its own, with its secrets as
@@ -63,7 +63,11 @@ interface Looked {
   readonly faults: readonly Fault[];
 }
 
-async function lookAt({ store, defaults }: ForkDeps, parent: SessionRecord, request: Checkable): Promise<Looked> {
+async function lookAt(
+  { store, defaults, checks }: ForkDeps,
+  parent: SessionRecord,
+  request: Checkable,
+): Promise<Looked> {
   const { journal, secrets } = store;
   const faults: Fault[] = [];
   const [newest] = await journal.checkpoints(parent.id, { before: Number.MAX_SAFE_INTEGER, limit: 1 });
@@ -75,6 +79,7 @@ async function lookAt({ store, defaults }: ForkDeps, parent: SessionRecord, requ
   else if (found === null)
     faults.push({ path: 'checkpoint', message: `there is no ${asked}; the newest is ${newest.turn}` });
   const { model } = parent.task;
+  if (request.limits?.maxCostUsd !== undefined && !checks.isPriced(model)) faults.push(unpriced);
   const own = request.credentials?.modelApiKey ?? (await secrets.get(parent.id, 'model.apiKey'));
   const isServers = model.provider === defaults.model.provider && model.baseUrl === defaults.model.baseUrl;
   if (own === undefined && !isServers) {

@@ -192,10 +192,16 @@ function modelFaults({ model }: Checkable, { model: own }: TaskDefaults): Fault[
   return faults;
 }
 
+/** The fault of a limit of money for a model that seems to cost nothing: it would never be reached. */
+export const unpriced: Fault = {
+  path: 'limits.maxCostUsd',
+  message: 'needs a model whose price is known: see model.cost',
+};
+
 function priceFaults(body: Checkable, defaults: TaskDefaults, { isPriced }: IntakeChecks): Fault[] {
   const limited = (body.limits?.maxCostUsd ?? defaults.limits.maxCostUsd) !== undefined;
   if (!limited || isPriced(modelSpecOf(body, defaults))) return [];
-  return [{ path: 'limits.maxCostUsd', message: 'needs model.cost: nobody knows what this model costs' }];
+  return [unpriced];
 }
 
 function deliveryFaults({ delivery, workingDir }: Checkable): Fault[] {

@@ -12,6 +12,7 @@ import {
   faultsOfParts,
   needsWebhookSecret,
   takeIn,
+  unpriced,
   type IntakeChecks,
   type TaskDefaults,
 } from './session-intake.ts';
@@ -185,7 +186,7 @@ function addControl(app: OpenAPIHono, { store, sessions, checks }: SessionRouteD
     const { credentials = {}, limits, requestId } = c.req.valid('json');
     const session = await openSession(store, id);
     if (limits?.maxCostUsd !== undefined && !checks.isPriced(session.task.model)) {
-      throw invalid([{ path: 'limits.maxCostUsd', message: 'cannot be held: nobody knows what this model costs' }]);
+      throw invalid([unpriced]);
     }
     const { modelApiKey, gitToken, gitUsername } = credentials;
     if (modelApiKey !== undefined) await store.secrets.put(id, 'model.apiKey', modelApiKey);

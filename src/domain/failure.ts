@@ -127,8 +127,7 @@ export const failureCodes = {
   STUCK: {
     class: 'model',
     retryable: false,
-    remedy:
-      'Read the transcript from its end; word the task more plainly or smaller, and create a new session. The work is kept.',
+    remedy: 'Read the transcript from its end, then fork the session from a checkpoint before that with other words.',
   },
   BLOCKED: {
     class: 'model',

@@ -6,6 +6,7 @@ import { baseUrlOf } from '../../src/domain/model-address.ts';
 import { modelOf } from '../../src/model/catalogue.ts';
 import { classifyModelError } from '../../src/model/classify.ts';
 import { createModel, type ModelAccess, type ModelOptions } from '../../src/model/provider.ts';
+import { freePort } from '../../src/temporal/embedded-server.ts';
 import { startScriptedModel } from '../support/scripted-model/server.ts';
 
 const providers = ['anthropic', 'openai', 'openai-responses'] as const;
@@ -124,6 +125,26 @@ test('a key that no header can carry is refused without being shown', () => {
   expect(() => createModel(spec, 'sk-secret\nX-Evil: 1')).not.toThrow(/sk-secret/);
   expect(() => createModel(spec, undefined)).toThrow(expect.objectContaining({ code: 'MODEL_KEY_MISSING' }));
 });
+
+const unreachable = [
+  ['nobody listens', async () => `http://127.0.0.1:${await freePort()}`, /ECONNREFUSED/],
+  ['the name leads nowhere', async () => 'http://model.invalid', /ENOTFOUND|EAI_AGAIN/],
+  [
+    'it does not speak TLS',
+    async () => (await listen(200)).url.replace('http:', 'https:'),
+    /ERR_SSL|EPROTO|ECONNRESET/,
+  ],
+] as const;
+
+test.each(providers.flatMap((provider) => unreachable.map((one) => [provider, ...one] as const)))(
+  '%s: an endpoint where %s is an outage that names what was wrong',
+  async (provider, _, urlOf, networkCode) => {
+    const failure = classifyModelError(await complete(access(provider, await urlOf())));
+    expect(failure).toMatchObject({ code: 'MODEL_UNAVAILABLE', details: { status: null } });
+    expect(failure.details?.['networkCode']).toMatch(networkCode);
+    expect(failure.message).toContain('cannot be reached');
+  },
+);
 
 test.each(providers)('%s: a stalled stream fails on its own, and a slow one does not', async (provider) => {
   const server = await startScriptedModel({

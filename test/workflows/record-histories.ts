@@ -35,8 +35,10 @@ const phase = async (handle: WorkflowHandle, wanted: string): Promise<void> => {
   while ((await handle.query(messages.viewQuery)).state !== wanted) await sleep(20);
 };
 
-/** Red for the first two rounds. */
 let held = false;
+let raised = false;
+
+/** Red for the first two rounds. */
 const verify: Activities['verify'] = async ({ iteration }) => {
   const accepted = iteration >= 2;
   return { accepted, verified: true, summary: 'a check', evidence: accepted ? null : `blob${iteration}` };
@@ -100,6 +102,21 @@ const ways: Readonly<Record<string, Way>> = {
       await handle.signal(messages.pauseSignal, {});
       await phase(handle, 'PAUSED');
       await handle.signal(messages.resumeSignal, {});
+    },
+  },
+  raised: {
+    activities: {
+      runChunk: async ({ limits }) => {
+        if (limits.maxTokens !== undefined) return { outcome: 'submitted', turns: 3, tree: 'f'.repeat(40) };
+        while (!raised) await sleep(20);
+        const { message, code: type } = new HoldfastError('BUDGET_REACHED', 'The budget is used up.');
+        throw ApplicationFailure.create({ message, type, nonRetryable: true });
+      },
+    },
+    talk: async (handle) => {
+      await phase(handle, 'EXECUTING');
+      await handle.executeUpdate(messages.resumeUpdate, { args: [{ limits: { maxTokens: 5000 } }] });
+      raised = true;
     },
   },
   abort: { input: { auto: false }, talk: (handle) => handle.signal(messages.abortSignal, { reason: 'enough' }) },

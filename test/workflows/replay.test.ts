@@ -16,6 +16,7 @@ test('there is a golden history for each way through the diagram', () => {
     'happy',
     'pause',
     'pause-at-the-end',
+    'raised',
     'repairs',
     'webhooks',
   ]);
