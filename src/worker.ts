@@ -29,7 +29,7 @@ import { defaultLimits } from './sandbox/limits.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
 import { openStore, type Store } from './store/store.ts';
 import { reportReady } from './supervisor.ts';
-import { connectWorker, createClient, temporalOptions } from './temporal/connection.ts';
+import { connectWorker, createClient, temporalOptions, untilAnswering } from './temporal/connection.ts';
 import { handBackDeadAttempts } from './temporal/dead-attempts.ts';
 import { isDeadWorker, workerIdentity } from './temporal/process-identity.ts';
 import { registerSearchAttributes } from './temporal/search-attributes.ts';
@@ -72,6 +72,7 @@ async function runWorker(config: Config): Promise<void> {
         sandbox,
         owner: { name: identity, isGone },
         isStopping: () => worker.getState() !== 'RUNNING',
+        untilAnswering: (signal) => untilAnswering(connection, signal),
       }),
     ),
     // A dead worker's sticky queue is waited for this long before somebody else replays; the default is 10 s.
@@ -128,9 +129,10 @@ interface Parts {
   readonly sandbox: Sandbox;
   readonly owner: Owner;
   readonly isStopping: () => boolean;
+  readonly untilAnswering: ActivityDependencies['untilAnswering'];
 }
 
-function compose({ config, store, sandbox, owner, isStopping }: Parts): ActivityDependencies {
+function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: Parts): ActivityDependencies {
   const git = new GitManager({ sandbox, directory: config.workingDir });
   const credentials = new Credentials(store, { spec: config.model, key: () => config.modelKey.reveal() });
   const sources = new SourceImporter({ store, git, credentials });
@@ -164,6 +166,7 @@ function compose({ config, store, sandbox, owner, isStopping }: Parts): Activity
     preflight: new Preflight({ store, git, sandbox, credentials, synthesizer, snapshots, sources, skillsDir }),
     execution,
     webhooks: new WebhookClient(store, config.webhook),
+    untilAnswering,
     // The longest that an attempt may be silent for a good reason, and then some.
     stallMs: Math.max(streamIdleMs, defaultLimits.wallMs) + config.stallMs,
   };

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { isGreen, type CheckEnd, type CheckRun } from '../domain/verdict.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { WorkTree } from '../git/work-tree.ts';
@@ -49,9 +49,16 @@ export class CheckRunner {
   /**
    * Runs the commands one after the other in a directory that holds the tree and nothing else. Each finds the files as the tree has
    * them; what git ignores (installed packages) and a directory for caches stay from one to the next, so that a command may prepare
-   * the others. A failure is repeated once at once. Nothing stays from one job to the next.
+   * the others. A failure is repeated once at once. Nothing stays from one job to the next. A job that came to its end is not run again:
+   * half an hour of tests whose verdict was lost on its way is found on record.
    */
-  async run(job: CheckJob, signal: AbortSignal): Promise<CheckRun[]> {
+  run(job: CheckJob, signal: AbortSignal): Promise<CheckRun[]> {
+    const { sessionId, logs, tree, commands } = job;
+    const key = `${logs}/${tree}/${createHash('sha256').update(JSON.stringify(commands)).digest('hex').slice(0, 16)}`;
+    return this.#parts.store.outcomes.once(sessionId, key, () => this.#run(job, signal));
+  }
+
+  async #run(job: CheckJob, signal: AbortSignal): Promise<CheckRun[]> {
     const { sessionId, tree, commands, logs } = job;
     // A directory of its own: an older attempt that still hangs somewhere cannot reach it.
     const workTree = this.#parts.git.open(sessionId).workspace(`checks-${randomUUID()}`);

@@ -1,13 +1,13 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { ApplicationFailureCategory } from '@temporalio/common';
 import { HoldfastError, isModelOutage, toFailure } from '../domain/failure.ts';
-import type { Base, Delivered, Frozen, Limits, State } from '../domain/session.ts';
+import type { Base, Delivered, Frozen, State } from '../domain/session.ts';
 import type { Approval } from '../domain/waiver.ts';
 import type { Store } from '../store/store.ts';
 import type { Announcement, Announcer } from './announcer.ts';
 import type { Preflight, PreflightCheck, Supplied } from './preflight.ts';
 import { whileItMoves } from './progress-watch.ts';
-import type { SessionExecution } from './session-execution.ts';
+import type { ChunkRequest, SessionExecution } from './session-execution.ts';
 import type { SourceImporter } from './source-importer.ts';
 import type { WebhookClient } from './webhook-client.ts';
 
@@ -19,6 +19,8 @@ export interface ActivityDependencies {
   readonly preflight: Preflight;
   readonly execution: SessionExecution;
   readonly webhooks: WebhookClient;
+  /** Resolves when Temporal can be told how an activity ended, or when the signal is aborted. */
+  readonly untilAnswering: (signal: AbortSignal) => Promise<void>;
   /** After so long without any progress, in milliseconds, a chunk is given up and tried again. */
   readonly stallMs: number;
 }
@@ -36,6 +38,7 @@ export interface VerificationOutcome {
 /** The activities by name, each one line: ids and digests in, ids and digests out. The names are wire contracts. */
 export function createActivities(deps: ActivityDependencies) {
   const { announcer, execution, preflight, sources, stallMs, store, webhooks } = deps;
+  const effect = effectsOf(deps.untilAnswering);
   return {
     announce: effect((change: Announcement) => announcer.announce(change), 'until it succeeds'),
     prepareSource: effect(({ sessionId }: { sessionId: string }, signal): Promise<Base> =>
@@ -52,11 +55,8 @@ export function createActivities(deps: ActivityDependencies) {
       (info: Supplied & { at: number; approval?: Approval }, signal): Promise<Frozen> => preflight.freeze(info, signal),
       'until it succeeds',
     ),
-    runChunk: effect(
-      (
-        chunk: { sessionId: string; chunk: number; limits: Limits; feedback: { ordinal: number; blob: string } | null },
-        signal,
-      ) => whileItMoves(stallMs, signal, (ending, moved) => execution.runChunk(chunk, ending, moved)),
+    runChunk: effect((chunk: ChunkRequest, signal) =>
+      whileItMoves(stallMs, signal, (ending, moved) => execution.runChunk(chunk, ending, moved)),
     ),
     verify: effect((result: { sessionId: string; tree: string; iteration: number }, signal) =>
       execution.verify(result, signal),
@@ -67,6 +67,7 @@ export function createActivities(deps: ActivityDependencies) {
     holdSession: effect(async ({ sessionId, held }: { sessionId: string; held: boolean }) => {
       await store.sessions.setHeld(sessionId, held);
     }, 'until it succeeds'),
+    checkStorage: effect<{ sessionId: string }, void>(() => store.check(), 'until it succeeds'),
     conclude: effect(
       ({ sessionId, ended }: { sessionId: string; ended: State<'COMPLETE' | 'FAILED'> }, signal) =>
         execution.conclude(sessionId, ended, signal),
@@ -84,29 +85,34 @@ export type Activities = ReturnType<typeof createActivities>;
 const HEARTBEAT_MS = 1000;
 /** After so many attempts, trouble of our own that will not pass is shown to somebody instead of being tried for ever. */
 const PATIENT_ATTEMPTS = 10;
+/** A disk that is full seldom empties itself within a minute; the session pauses and goes on when it can be written again. */
+const STORAGE_ATTEMPTS = 5;
 
-/** Makes a plain function an activity: it heartbeats, hears of cancellation, and fails in the words of Temporal. */
-function effect<I, O>(
-  work: (input: I, signal: AbortSignal) => Promise<O>,
-  tries: 'some' | 'until it succeeds' = 'some',
-): (input: I) => Promise<O> {
-  return async (input) => {
-    const context = Context.current();
-    const signal = context.cancellationSignal;
-    const pump = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
-    try {
-      return await work(input, signal);
-    } catch (error) {
-      if (signal.aborted) throw signal.reason; // Pause and reset are told apart from cancellation by this reason.
-      throw toApplicationFailure(error, tries === 'some' && context.info.attempt >= PATIENT_ATTEMPTS);
-    } finally {
-      clearInterval(pump);
-    }
-  };
+/** Makes a function that makes a plain function an activity: it heartbeats, hears of cancellation, and fails in the words of Temporal. */
+function effectsOf(untilAnswering: ActivityDependencies['untilAnswering']) {
+  return <I, O>(
+    work: (input: I, signal: AbortSignal) => Promise<O>,
+    tries: 'some' | 'until it succeeds' = 'some',
+  ): ((input: I) => Promise<O>) =>
+    async (input) => {
+      const context = Context.current();
+      const signal = context.cancellationSignal;
+      const pump = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
+      try {
+        return await work(input, signal);
+      } catch (error) {
+        if (signal.aborted) throw signal.reason; // Pause and reset are told apart from cancellation by this reason.
+        throw toApplicationFailure(error, tries === 'some' ? context.info.attempt : 1);
+      } finally {
+        await untilAnswering(signal); // Else the end would be dropped, and the work tried again after the heartbeat timeout.
+        clearInterval(pump);
+      }
+    };
 }
 
-function toApplicationFailure(error: unknown, exhausted: boolean): ApplicationFailure {
+function toApplicationFailure(error: unknown, attempt: number): ApplicationFailure {
   const failure = toFailure(error);
+  const exhausted = attempt >= (failure.code === 'STORAGE_FAILED' ? STORAGE_ATTEMPTS : PATIENT_ATTEMPTS);
   const retryAfterMs = error instanceof HoldfastError ? error.retryAfterMs : undefined;
   // An outage of the provider is waited out by the workflow, which counts the tries and can be paused meanwhile.
   const outage = isModelOutage(failure);

@@ -134,13 +134,14 @@ export class Preflight {
   }
 
   /**
-   * Freezes what was agreed: after this nothing of it can change.
+   * Freezes what was agreed: after this nothing of it can change, and another attempt finds what is frozen.
    * @throws HoldfastError CONTRACT_CHANGED when the contract on record is not the one that was approved.
    */
   async freeze(agreed: Agreed, signal: AbortSignal): Promise<Frozen> {
     const { git, sandbox, snapshots, sources, store } = this.#parts;
-    await sources.ensure(agreed.sessionId, signal);
     const session = await store.sessions.get(agreed.sessionId);
+    if (session.frozen !== null) return session.frozen;
+    await sources.ensure(agreed.sessionId, signal);
     const contract = contractOf(session);
     if (session.task.parent !== undefined) {
       return snapshots.freeze(await this.#forks.snapshot(session, agreed.at), contract);

@@ -33,6 +33,21 @@ export interface ExecutionParts {
   readonly chunk: { readonly maxTurns: number; readonly maxMs: number };
 }
 
+/** A chunk, as the workflow asks for it. */
+export interface ChunkRequest {
+  readonly sessionId: string;
+  /** Its ordinal. */
+  readonly chunk: number;
+  readonly limits: Limits;
+  readonly feedback: { readonly ordinal: number; readonly blob: string } | null;
+}
+
+/** A result, as the workflow asks for its verification or delivery. */
+interface Result {
+  readonly sessionId: string;
+  readonly tree: string;
+}
+
 /** Everything after the freeze. The snapshot is loaded and checked each time, and nothing else says what is to be done. */
 export class SessionExecution {
   readonly #parts: ExecutionParts;
@@ -41,32 +56,35 @@ export class SessionExecution {
     this.#parts = parts;
   }
 
-  /** Runs turns of the agent up to a border, from wherever the records say it is. */
-  async runChunk(
-    input: { sessionId: string; chunk: number; limits: Limits; feedback: { ordinal: number; blob: string } | null },
-    signal: AbortSignal,
-    onProgress?: () => void,
-  ): Promise<ChunkOutcome> {
-    const { sessionId, limits, feedback } = input;
-    const { chunk, credentials, runner, sources, store } = this.#parts;
-    if (input.chunk > 0) await faultPoint('after:chunk-returned', sessionId); // The workflow has the one before.
-    const { snapshot } = await this.#load(sessionId);
-    await sources.ensure(sessionId, signal);
-    const evidence = feedback && (await store.blobs.get(feedback.blob)).toString('utf8');
-    const borders = { limits, maxTurns: chunk.maxTurns, maxChunkMs: chunk.maxMs };
-    const job = { snapshot, feedback: evidence, ...borders, ...(onProgress && { onProgress }) };
-    const outcome = await credentials.withModelKey(sessionId, snapshot.model, (modelKey) =>
-      runner.runChunk({ ...job, modelKey }, signal),
-    );
+  /** Runs turns of the agent up to a border, from wherever the records say it is; a chunk that came to its border stays there. */
+  async runChunk(input: ChunkRequest, signal: AbortSignal, onProgress?: () => void): Promise<ChunkOutcome> {
+    const { chunk, sessionId } = input;
+    if (chunk > 0) await faultPoint('after:chunk-returned', sessionId); // The workflow has the one before.
+    const run = () => this.#runChunk(input, signal, onProgress);
+    const outcome = await this.#parts.store.outcomes.once(sessionId, `chunk/${chunk}`, run);
     await faultPoint('before:chunk-returned', sessionId);
     return outcome;
   }
 
-  /** Judges a result by the acceptance commands of the snapshot. */
-  async verify(
-    input: { sessionId: string; tree: string; iteration: number },
+  async #runChunk(
+    { sessionId, limits, feedback }: ChunkRequest,
     signal: AbortSignal,
-  ): Promise<VerificationOutcome> {
+    onProgress?: () => void,
+  ): Promise<ChunkOutcome> {
+    const { chunk, credentials, runner, sources, store } = this.#parts;
+    const { snapshot } = await this.#load(sessionId);
+    await store.check(); // Before the model is asked: what it answers could not be kept.
+    await sources.ensure(sessionId, signal);
+    const evidence = feedback && (await store.blobs.get(feedback.blob)).toString('utf8');
+    const borders = { limits, maxTurns: chunk.maxTurns, maxChunkMs: chunk.maxMs };
+    const job = { snapshot, feedback: evidence, ...borders, ...(onProgress && { onProgress }) };
+    return credentials.withModelKey(sessionId, snapshot.model, (modelKey) =>
+      runner.runChunk({ ...job, modelKey }, signal),
+    );
+  }
+
+  /** Judges a result by the acceptance commands of the snapshot. */
+  async verify(input: Result & { readonly iteration: number }, signal: AbortSignal): Promise<VerificationOutcome> {
     const { sessionId, tree, iteration } = input;
     const { sources, verifier } = this.#parts;
     const { snapshot } = await this.#load(sessionId);
@@ -78,12 +96,16 @@ export class SessionExecution {
     return { accepted, verified: standing.verified, summary, evidence };
   }
 
-  /** Commits the result and brings it where the task wants it. */
-  async deliver(
-    input: { sessionId: string; tree: string; verified: boolean },
+  /** Commits the result and brings it where the task wants it; what was delivered stays so, whatever became of it there since. */
+  deliver(input: Result & { readonly verified: boolean }, signal: AbortSignal): Promise<Delivered> {
+    const deliver = () => this.#deliver(input, signal);
+    return this.#parts.store.outcomes.once(input.sessionId, `deliver/${input.tree}`, deliver);
+  }
+
+  async #deliver(
+    { sessionId, tree, verified }: Result & { readonly verified: boolean },
     signal: AbortSignal,
   ): Promise<Delivered> {
-    const { sessionId, tree, verified } = input;
     const { commits, sources, store } = this.#parts;
     const { snapshot, frozen } = await this.#load(sessionId);
     await sources.ensure(sessionId, signal);

@@ -262,10 +262,15 @@ export function isFailureCode(value: unknown): value is FailureCode {
   return typeof value === 'string' && Object.hasOwn(failureCodes, value);
 }
 
-/** Any thrown value as a {@link Failure}: ours as it is, everything else as INTERNAL with its message. */
+/** The system's words for a disk that is full, read-only or broken (errno(3)). */
+const storageErrors: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
+
+/** Any thrown value as a {@link Failure}: ours as it is, a disk's as STORAGE_FAILED, everything else as INTERNAL with its message. */
 export function toFailure(error: unknown): Failure {
   if (error instanceof HoldfastError) return error.toFailure();
-  return new HoldfastError('INTERNAL', error instanceof Error ? error.message : String(error)).toFailure();
+  const isStorage = error instanceof Error && 'code' in error && storageErrors.has(error.code);
+  const message = error instanceof Error ? error.message : String(error);
+  return new HoldfastError(isStorage ? 'STORAGE_FAILED' : 'INTERNAL', message).toFailure();
 }
 
 const curableCodes: ReadonlySet<FailureCode> = new Set([

@@ -39,9 +39,15 @@ export function plumb(gitDir: string, args: readonly string[], options: PlumbOpt
     child.once('close', (code) => {
       if (code === 0) return resolve(Buffer.concat(output));
       const said = Buffer.concat(complaint).toString('utf8').trim().slice(0, 2000);
-      reject(new HoldfastError('GIT_FAILED', `git ${args[0]} ended with ${code}: ${said}`));
+      reject(gitFailed(`git ${args[0]} ended with ${code}: ${said}`));
     });
   });
+}
+
+/** What git said, as a failure of git or of the disk under it. */
+export function gitFailed(message: string): HoldfastError {
+  const isDisk = /No space left on device|Disk quota exceeded|Read-only file system|Input\/output error/i.test(message);
+  return new HoldfastError(isDisk ? 'STORAGE_FAILED' : 'GIT_FAILED', message);
 }
 
 /** The output as one line of text. */

@@ -1,6 +1,7 @@
 import { simpleGit, type SimpleGit } from 'simple-git';
 import { HoldfastError } from '../domain/failure.ts';
 import { basicAuthentication, gitEnvironment } from './git-environment.ts';
+import { gitFailed } from './plumbing.ts';
 
 const TOTAL_MS = 30 * 60_000;
 const IDLE_MS = 120_000;
@@ -84,6 +85,8 @@ const unreachableWords = [
 
 function classify(error: unknown, { url, credentials }: Remote): HoldfastError {
   const said = scrub(error instanceof Error ? error.message : String(error), credentials);
+  const failed = gitFailed(said);
+  if (failed.code === 'STORAGE_FAILED') return failed;
   if (authWords.test(said)) {
     return new HoldfastError('REPOSITORY_AUTH_FAILED', `${url} refuses the credentials: ${said}`);
   }
@@ -97,7 +100,7 @@ function classify(error: unknown, { url, credentials }: Remote): HoldfastError {
   if (unreachableWords.some((words) => words.test(said))) {
     return new HoldfastError('REPOSITORY_UNREACHABLE', `${url} cannot be reached: ${said}`);
   }
-  return new HoldfastError('GIT_FAILED', said);
+  return failed;
 }
 
 /** Git does not print headers; this is the second wall. */

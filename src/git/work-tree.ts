@@ -5,7 +5,7 @@ import { HoldfastError } from '../domain/failure.ts';
 import { runInSandbox, type SandboxRun } from '../sandbox/run-in-sandbox.ts';
 import type { Sandbox, SandboxSpec } from '../sandbox/sandbox.ts';
 import { gitEnvironment } from './git-environment.ts';
-import { plumb } from './plumbing.ts';
+import { gitFailed, plumb } from './plumbing.ts';
 import { makeReadableDirectory } from './readable-directory.ts';
 import { IN_THE_WAY, reopenScript, restoreScript, snapshotScript } from './work-tree-scripts.ts';
 
@@ -171,10 +171,10 @@ export class WorkTree {
   #expect(run: SandboxRun, what: string): void {
     if (run.reason === 'exit' && run.exitCode === 0) return;
     const said = run.stderr.toString('utf8').trim().slice(0, 2000);
-    throw new HoldfastError(
-      'GIT_FAILED',
-      `The ${what} of the work tree failed (${run.reason}, ${run.exitCode}): ${said}`,
-    );
+    if (run.reason === 'disk_limit') {
+      throw new HoldfastError('STORAGE_FAILED', `The disk of the work trees is too full for the ${what}.`);
+    }
+    throw gitFailed(`The ${what} of the work tree failed (${run.reason}, ${run.exitCode}): ${said}`);
   }
 }
 

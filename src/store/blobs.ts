@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
@@ -32,18 +33,26 @@ export class FileBlobs implements Blobs {
   async put(bytes: Uint8Array | string): Promise<string> {
     const id = blobId(bytes);
     const path = this.#path(id);
+    const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
     try {
-      await mkdir(dirname(path), { recursive: true });
-      const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-      const file = await open(temporary, 'wx');
+      await this.#makeDirectory(dirname(path));
+      await using file = await open(temporary, 'wx');
       await file.writeFile(bytes);
       await file.sync(); // The rename may only show complete bytes, also after loss of power.
-      await file.close();
       await rename(temporary, path);
       return id;
     } catch (cause) {
+      await rm(temporary, { force: true }).catch(() => undefined); // On a full disk, half a blob would make matters worse.
       throw new HoldfastError('STORAGE_FAILED', `Blob ${id} could not be written: ${String(cause)}`, { cause });
     }
+  }
+
+  /** Not recursively as a rule: Node then calls a read-only disk a missing directory. */
+  async #makeDirectory(path: string): Promise<void> {
+    if (!existsSync(this.#root)) await mkdir(this.#root, { recursive: true });
+    await mkdir(path).catch((error: unknown) => {
+      if (!existsSync(path)) throw error;
+    });
   }
 
   async get(id: string): Promise<Buffer> {

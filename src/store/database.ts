@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HoldfastError } from '../domain/failure.ts';
 import { migrations } from './migrations.ts';
 
@@ -22,29 +23,41 @@ export interface Database extends Queries {
   close(): void;
 }
 
+/** How long another process may hold the lock when the file is opened; this waits in the thread. */
+const OPEN_BUSY_MS = 5000;
+/** Later on, a wait in the thread would stop the heartbeats of everything else in the process: it is short, and repeated. */
+const STEP_BUSY_MS = 20;
+const BUSY_MS = 10_000;
+/** Result codes of SQLite (sqlite.org/rescode.html); the low byte is the primary one. */
+const resultCodes = { busy: 5, corrupt: 11, notADatabase: 26 } as const;
+
 /**
  * SQLite through `node:sqlite`: write-ahead log, `synchronous=FULL` (a commit survives loss of power), several processes at once.
  * Statements of one process are queued, so that nothing slips into somebody else's transaction.
  */
 export class SqliteDatabase implements Database {
   readonly #db: DatabaseSync;
+  readonly #busyMs: number;
   #queue: Promise<unknown> = Promise.resolve();
 
-  private constructor(db: DatabaseSync) {
+  private constructor(db: DatabaseSync, busyMs: number) {
     this.#db = db;
+    this.#busyMs = busyMs;
   }
 
   /**
    * Opens (and creates or migrates) the database file.
+   * @param busyMs how long another process may hold the lock before a statement fails.
    * @throws HoldfastError STORAGE_FAILED when the file cannot be used.
    */
-  static open(file: string): SqliteDatabase {
+  static open(file: string, busyMs: number = BUSY_MS): SqliteDatabase {
     try {
       mkdirSync(dirname(file), { recursive: true });
-      const db = new DatabaseSync(file, { timeout: 5000 });
+      const db = new DatabaseSync(file, { timeout: OPEN_BUSY_MS });
       db.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON');
       migrate(db);
-      return new SqliteDatabase(db);
+      db.exec(`PRAGMA busy_timeout=${STEP_BUSY_MS}`);
+      return new SqliteDatabase(db, busyMs);
     } catch (cause) {
       throw storageFailed(cause);
     }
@@ -64,13 +77,18 @@ export class SqliteDatabase implements Database {
 
   transaction<T>(work: (queries: Queries) => Promise<T>): Promise<T> {
     return this.#enqueue(async () => {
+      this.#rollBack(); // One that could not be rolled back when its disk failed.
       this.#db.exec('BEGIN IMMEDIATE');
       try {
         const result = await work(this.#direct);
         this.#db.exec('COMMIT');
         return result;
       } catch (error) {
-        if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+        try {
+          this.#rollBack();
+        } catch {
+          // What went wrong first is what counts; the next transaction tries again.
+        }
         throw error;
       }
     });
@@ -86,12 +104,31 @@ export class SqliteDatabase implements Database {
     run: async (sql, ...parameters) => Number(this.#db.prepare(sql).run(...parameters).changes),
   };
 
+  #rollBack(): void {
+    if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+  }
+
   #enqueue<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(work).catch((error: unknown) => {
-      throw isSqliteError(error) ? storageFailed(error) : error;
-    });
+    const result = this.#queue
+      .then(() => whenFree(work, this.#busyMs))
+      .catch((error: unknown) => {
+        throw isSqliteError(error) ? storageFailed(error) : error;
+      });
     this.#queue = result.catch(() => undefined);
     return result;
+  }
+}
+
+/** Tries again while another process holds the lock: nothing of the work has happened then. */
+async function whenFree<T>(work: () => Promise<T>, busyMs: number): Promise<T> {
+  const end = performance.now() + busyMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (resultCodeOf(error) !== resultCodes.busy || performance.now() >= end) throw error;
+      await sleep(STEP_BUSY_MS);
+    }
   }
 }
 
@@ -111,6 +148,17 @@ function isSqliteError(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR';
 }
 
+function resultCodeOf(error: unknown): number | null {
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : null;
+}
+
 function storageFailed(cause: unknown): HoldfastError {
-  return new HoldfastError('STORAGE_FAILED', `The records store failed: ${String(cause)}`, { cause });
+  const code = resultCodeOf(cause);
+  const isDamaged = code === resultCodes.corrupt || code === resultCodes.notADatabase;
+  return new HoldfastError('STORAGE_FAILED', `The records store failed: ${String(cause)}`, {
+    cause,
+    ...(isDamaged && {
+      remedy: 'The file of the records is damaged: stop Holdfast and put back a copy of records.db.',
+    }),
+  });
 }

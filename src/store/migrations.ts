@@ -74,4 +74,12 @@ export const migrations: readonly string[] = [
     session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, epoch BIGINT NOT NULL, usage_json TEXT NOT NULL,
     PRIMARY KEY (session_id, epoch)
   );`,
+  `
+  CREATE TABLE outcomes (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, key TEXT NOT NULL, outcome_json TEXT NOT NULL,
+    PRIMARY KEY (session_id, key)
+  );
+  CREATE TABLE checks (id BIGINT PRIMARY KEY, at BIGINT NOT NULL);
+  INSERT INTO checks (id, at) VALUES (1, 0);
+  `,
 ];

@@ -9,6 +9,7 @@ export interface TemporalOptions {
 }
 
 const RETRY_MS = 500;
+const ANSWER_MS = 2000;
 
 /**
  * Reads TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_* and a profile file as the field does
@@ -36,10 +37,17 @@ export function createClient({ connectionOptions, namespace }: TemporalOptions):
   return new Client({ connection: lazyConnection(connectionOptions), namespace });
 }
 
-/** A connection for clients. On loopback it heeds no `http_proxy`: a proxy cannot reach the servers of this machine. */
+/**
+ * A connection for clients. After an outage of any length it is there again within seconds (gRPC's own pauses grow to two minutes). On
+ * loopback it heeds no `http_proxy`: a proxy cannot reach the servers of this machine.
+ */
 export function lazyConnection(options: NativeConnectionOptions): Connection {
   const isLoopback = /^(127\.|localhost(:|$)|\[::1\])/.test(options.address ?? 'localhost');
-  return Connection.lazy({ ...options, ...(isLoopback && { channelArgs: { 'grpc.enable_http_proxy': 0 } }) });
+  const channelArgs = {
+    'grpc.max_reconnect_backoff_ms': ANSWER_MS,
+    ...(isLoopback && { 'grpc.enable_http_proxy': 0 }),
+  };
+  return Connection.lazy({ ...options, channelArgs });
 }
 
 /** A worker's connection; waits until Temporal is there. */
@@ -52,6 +60,21 @@ export async function connectWorker(
       return await NativeConnection.connect(connectionOptions);
     } catch (error) {
       onWait(error);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}
+
+/**
+ * Resolves when the server answers, at once as a rule; or when the signal is aborted. The SDK tries only for seconds to hand over what an
+ * activity gave, and then drops it.
+ */
+export async function untilAnswering(connection: NativeConnection, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await connection.withDeadline(Date.now() + ANSWER_MS, () => connection.workflowService.getSystemInfo({}));
+      return;
+    } catch {
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }

@@ -51,6 +51,13 @@ export const verifying = proxyActivities<Activities>({
   retry: { initialInterval: '1s', maximumAttempts: 20 },
 });
 
+/** Asks whether the store can be written again: until it can, or the question is withdrawn. */
+export const curing = proxyActivities<Activities>({
+  startToCloseTimeout: '1m',
+  cancellationType: ActivityCancellationType.TRY_CANCEL,
+  retry: { initialInterval: '5s', maximumInterval: '1m' },
+});
+
 /** The end of a session: artifacts first, then what is disposable goes. */
 export const concluding = proxyActivities<Activities>({
   startToCloseTimeout: '10m',

@@ -45,6 +45,8 @@ export interface Mailbox {
   pause: PauseReason | null;
   /** True once `resume` came, until the paused session has gone on. */
   resumed: boolean;
+  /** True when somebody asked for the pause that was on already: it does not end by itself then. */
+  stays: boolean;
   abort: string | null;
 }
 
@@ -73,6 +75,7 @@ export function openMailbox(input: SessionInput, now: Situation): Mailbox {
     approval: null,
     pause: null,
     resumed: false,
+    stays: false,
     abort: null,
   };
   setHandler(messages.viewQuery, () => now.view());
@@ -168,7 +171,8 @@ function onPause(box: Mailbox, now: Situation): void {
   };
   const take = ({ reason }: messages.Pause): void => {
     box.resumed = false;
-    if (now.state().phase === 'PAUSED' || box.pause !== null) return;
+    box.stays = now.state().phase === 'PAUSED';
+    if (box.stays || box.pause !== null) return;
     const remedy = 'Resume the session when it should go on.';
     box.pause = { code: 'OPERATOR', message: reason ?? 'Paused by an operator.', remedy };
     now.interrupt('pause');
@@ -186,6 +190,7 @@ function onResume(box: Mailbox, now: Situation): void {
   const take = ({ limits }: messages.Resume): void => {
     if (limits !== undefined) box.limits = { ...box.limits, ...limits };
     box.pause = null;
+    box.stays = false;
     box.resumed = now.state().phase === 'PAUSED';
   };
   handle(box, now.view, { name: 'resume', signal: messages.resumeSignal, update: messages.resumeUpdate }, refuse, take);

@@ -8,10 +8,12 @@ import { troubleOf } from './failures.ts';
 import type { SessionInput } from './input.ts';
 import type { Mailbox } from './mailbox.ts';
 import { preflight } from './preflight.ts';
+import { untilResumed, type StorageCure } from './storage-cure.ts';
 
 /** What the phases share with the workflow besides the state. */
 export interface Course {
   readonly input: SessionInput;
+  readonly cure: StorageCure;
   /** True from the moment the freeze begins: nothing is taken any more. */
   freezing: boolean;
   missing: readonly string[];
@@ -40,7 +42,7 @@ export type Phases = { readonly [P in LivePhase]: (now: State<P>) => Promise<Sta
 
 /** The diagram's edges, as functions. They throw to fail; whether that pauses or ends the session is decided by the caller. */
 export function phasesOf(tools: Tools): Phases {
-  const { box, input, post } = tools;
+  const { box, course, input, post } = tools;
   return {
     INIT: (now) => initialize(tools, now),
     CONTRACT_SYNTHESIS: async (now) => {
@@ -57,7 +59,7 @@ export function phasesOf(tools: Tools): Phases {
     EXECUTING: (now) => execute(tools, now),
     PAUSED: async (now) => {
       do {
-        await wf.condition(() => box.resumed);
+        await untilResumed(box, { sessionId: input.sessionId, cure: course.cure }, now);
         await hold(tools, false);
       } while (!box.resumed); // Paused again meanwhile.
       box.resumed = false;

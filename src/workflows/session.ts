@@ -54,7 +54,18 @@ export async function session(input: SessionInput): Promise<State<'COMPLETE'>> {
 
 function newCourse(input: SessionInput): Course {
   const awaited = { inputs: [], answers: [] };
-  return { input, freezing: false, missing: [], awaited, contract: null, brief: null, unbroken: false, held: false };
+  const cure = { turns: 0, tries: 0 };
+  return {
+    input,
+    cure,
+    freezing: false,
+    missing: [],
+    awaited,
+    contract: null,
+    brief: null,
+    unbroken: false,
+    held: false,
+  };
 }
 
 /** Where abort or pause lead from here, if one was asked for. */

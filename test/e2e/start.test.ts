@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { processStart } from '../../src/temporal/process-identity.ts';
 import { Holdfast, until } from '../support/holdfast.ts';
@@ -48,6 +49,21 @@ test('a port that is taken ends the start with a clear word, and Temporal with i
   const { code, output } = await startAndEnd(env);
   expect(code).toBe(1);
   expect(output).toContain('Choose another PORT');
+}, 60_000);
+
+test('records that are damaged end the start with a clear word, and are left as they are', async () => {
+  const dataDir = temporaryDirectory();
+  const records = join(dataDir, 'sessions', 'records.db');
+  mkdirSync(dirname(records));
+  const garbage = 'no database '.repeat(1000);
+  writeFileSync(records, garbage);
+  const ports = { PORT: '0', TEMPORAL_PORT: '0', TEMPORAL_UI_PORT: '0' };
+  const { code, output } = await startAndEnd({ ...holdfast.env, DATA_DIR: dataDir, ...ports });
+  expect(code).toBe(1);
+  expect(output).toContain('file is not a database');
+  expect(output).toContain('put back a copy of records.db');
+  expect(output).not.toContain('starting it again');
+  expect(readFileSync(records, 'utf8')).toBe(garbage);
 }, 60_000);
 
 test('SIGTERM ends everything, and a later start takes up the same ports and data', async () => {

@@ -6,8 +6,8 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { ApplicationFailure } from '@temporalio/common';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
 import type { Activities } from '../../src/activities/index.ts';
 import { HoldfastError } from '../../src/domain/failure.ts';
@@ -52,6 +52,23 @@ function refusedOnce(): Activities['synthesizeContract'] {
     if (calls > 1) return;
     const { message, code: type } = new HoldfastError('REPOSITORY_AUTH_FAILED', 'The token is missing.');
     throw ApplicationFailure.create({ message, type, nonRetryable: true });
+  };
+}
+
+/** Fails once, and is asked twice whether it can be written again. */
+function failingStore(): Partial<Activities> {
+  let chunks = 0;
+  let probes = 0;
+  return {
+    runChunk: async () => {
+      chunks += 1;
+      if (chunks === 1) throw ApplicationFailure.nonRetryable('full', 'STORAGE_FAILED');
+      return { outcome: 'submitted', turns: 1, tree: 'f'.repeat(40) };
+    },
+    checkStorage: async () => {
+      probes += 1;
+      if (probes === 1) throw new Error('still full');
+    },
   };
 }
 
@@ -119,6 +136,7 @@ const ways: Readonly<Record<string, Way>> = {
       raised = true;
     },
   },
+  storage: { activities: failingStore() },
   abort: { input: { auto: false }, talk: (handle) => handle.signal(messages.abortSignal, { reason: 'enough' }) },
 };
 

@@ -18,6 +18,7 @@ test('there is a golden history for each way through the diagram', () => {
     'pause-at-the-end',
     'raised',
     'repairs',
+    'storage',
     'webhooks',
   ]);
 });

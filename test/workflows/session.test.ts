@@ -230,6 +230,74 @@ test.concurrent('an outage of the provider is waited out; when it lasts, the ses
   });
 });
 
+test.concurrent('a store that fails pauses the session, which goes on by itself once it can be written again', async () => {
+  let isFull = true;
+  let probes = 0;
+  let chunks = 0;
+  const overrides: Partial<Activities> = {
+    runChunk: async () => {
+      chunks += 1;
+      if (isFull) await failing('STORAGE_FAILED')();
+      return { outcome: 'submitted', turns: 2, tree: 'a' };
+    },
+    checkStorage: async () => {
+      probes += 1;
+      if (probes === 1) throw new Error('still full');
+      isFull = false;
+    },
+  };
+  await withSession({}, overrides, async ({ handle, announced }) => {
+    await until(async () => (await phaseOf(handle)) === 'PAUSED');
+    expect(await handle.query(messages.viewQuery)).toMatchObject({ pause: { code: 'STORAGE_FAILED' } });
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
+    expect([chunks, probes]).toEqual([2, 2]);
+    expect(announced.filter((line) => line === 'PAUSED/paused')).toHaveLength(1);
+  });
+});
+
+test.concurrent('a store that can be written and fails all the same is not tried for ever, and resume still works', async () => {
+  let fails = true;
+  const overrides: Partial<Activities> = {
+    runChunk: async () => {
+      if (fails) await failing('STORAGE_FAILED')();
+      return { outcome: 'submitted', turns: 2, tree: 'a' };
+    },
+  };
+  await withSession({}, overrides, async ({ handle, announced }) => {
+    await until(() => announced.filter((line) => line === 'PAUSED/paused').length === 4);
+    fails = false;
+    await handle.executeUpdate(messages.resumeUpdate, { args: [{}] });
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
+    expect(announced.filter((line) => line === 'PAUSED/paused')).toHaveLength(4);
+  });
+});
+
+test.concurrent('whoever pauses a session that a failed store has paused already keeps it paused, until resume', async () => {
+  let isFull = true;
+  let asked = false;
+  let cured = false;
+  const overrides: Partial<Activities> = {
+    runChunk: async () => {
+      if (isFull) await failing('STORAGE_FAILED')();
+      return { outcome: 'submitted', turns: 2, tree: 'a' };
+    },
+    checkStorage: async () => {
+      asked = true;
+      await until(() => !isFull);
+      cured = true;
+    },
+  };
+  await withSession({}, overrides, async ({ handle }) => {
+    await until(() => asked);
+    await handle.executeUpdate(messages.pauseUpdate, { args: [{}] });
+    isFull = false;
+    await until(() => cured);
+    expect(await phaseOf(handle)).toBe('PAUSED');
+    await handle.executeUpdate(messages.resumeUpdate, { args: [{}] });
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
+  });
+});
+
 test.concurrent('a reached limit pauses, and resuming with a higher one passes it on to the next chunk', async () => {
   const limits: unknown[] = [];
   const runChunk: Activities['runChunk'] = async (chunk) => {

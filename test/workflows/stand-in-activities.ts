@@ -35,6 +35,7 @@ export function standInActivities(overrides: Partial<Activities> = {}): StandIns
     verify: async () => ({ accepted: true, verified: true, summary: 'passing: true', evidence: null }),
     deliver: async () => delivered,
     holdSession: async () => undefined,
+    checkStorage: async () => undefined,
     conclude: async () => undefined,
     cleanUp: async () => undefined,
     sendWebhook: async () => undefined,

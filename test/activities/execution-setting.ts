@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { CheckRunner } from '../../src/activities/check-runner.ts';
+import { CommitManager } from '../../src/activities/commit-manager.ts';
+import { Credentials } from '../../src/activities/credentials.ts';
+import { ReportWriter } from '../../src/activities/report-writer.ts';
+import { SessionExecution } from '../../src/activities/session-execution.ts';
+import { SnapshotBuilder } from '../../src/activities/snapshot-builder.ts';
+import { SourceImporter } from '../../src/activities/source-importer.ts';
+import { SyntaxChecker } from '../../src/activities/syntax-checker.ts';
+import { Verifier } from '../../src/activities/verifier.ts';
+import { WorkKeeper } from '../../src/activities/work-keeper.ts';
+import type { Frozen, Limits } from '../../src/domain/session.ts';
+import type { Snapshot } from '../../src/domain/snapshot.ts';
+import { startGitHttpServer, type GitHttpServer } from '../../src/demo/git-http-server.ts';
+import { createSandbox } from '../../src/sandbox/create-sandbox.ts';
+import { sampleContract } from '../api/sample-contract.ts';
+import { openDirectory } from '../support/open-directory.ts';
+import { sampleSession, sampleSnapshot, sampleTask } from '../support/sample-task.ts';
+import type { Scenario } from '../support/scripted-model/scenario.ts';
+import { startScriptedModel, type ScriptedModel } from '../support/scripted-model/server.ts';
+import { openRunner, SESSION, type RunnerSetting } from './runner-setting.ts';
+
+const limits: Limits = { maxSteps: 100, maxIterations: 3 };
+const never = new AbortController().signal;
+
+/** Everything after the freeze on real parts, the repository behind HTTP; the model is scripted. */
+export interface ExecutionSetting extends Pick<RunnerSetting, 'root' | 'store' | 'git'> {
+  readonly execution: SessionExecution;
+  readonly model: ScriptedModel;
+  readonly server: GitHttpServer;
+  readonly frozen: Frozen;
+  readonly snapshot: Snapshot;
+  /** Runs the chunk of an ordinal. */
+  readonly chunk: (ordinal: number, signal?: AbortSignal) => ReturnType<SessionExecution['runChunk']>;
+}
+
+/** A frozen session on a repository with these files; `maxTurns` is where a chunk ends. */
+export async function executionSetting(
+  scenario: Scenario,
+  {
+    files = { 'README.md': '# sample\n' },
+    maxTurns = 100,
+    ...changes
+  }: Partial<Omit<Snapshot, 'files'>> & {
+    readonly files?: Readonly<Record<string, string>>;
+    readonly maxTurns?: number;
+  } = {},
+): Promise<ExecutionSetting> {
+  const root = openDirectory();
+  const { store, git, runner, close } = openRunner(root);
+  const model = await startScriptedModel({ task: scenario }, { key: 'key' });
+  const server = await startGitHttpServer({ root: join(root, 'remote'), user: 'git', token: 'token' });
+  const sandbox = createSandbox({ mode: 'bwrap' });
+  onTestFinished(async () => {
+    await model.close();
+    await server.close();
+    sandbox.dispose();
+    close();
+  });
+  const source = { kind: 'repository', url: await server.createRepository('app', files) } as const;
+  const secrets = [
+    store.secrets.seal(SESSION, 'git.token', 'token'),
+    store.secrets.seal(SESSION, 'git.username', 'git'),
+    store.secrets.seal(SESSION, 'model.apiKey', 'key'),
+  ];
+  await store.sessions.create(sampleSession(SESSION, { task: sampleTask({ source }), secrets }));
+  const spec = { provider: 'anthropic', id: 'task', baseUrl: model.url, thinkingLevel: 'off' } as const;
+  const credentials = new Credentials(store, { spec, key: () => undefined });
+  const sources = new SourceImporter({ store, git, credentials });
+  const base = await sources.prepare(SESSION, never);
+  const snapshot = sampleSnapshot(
+    { sessionId: SESSION, source, base, model: spec, limits },
+    { delivery: 'branch', ...changes },
+  );
+  const snapshots = new SnapshotBuilder(store);
+  const frozen = await snapshots.freeze(snapshot, sampleContract(true));
+  const commits = new CommitManager({ git, store, credentials });
+  const checks = new CheckRunner({ store, git, sandbox, timeoutMs: 30_000 });
+  const verifier = new Verifier({ store, git, checks, syntax: new SyntaxChecker({ git, sandbox }) });
+  const reports = new ReportWriter({ store, git, commits });
+  const borders = { maxTurns, maxMs: 60_000 };
+  const execution = new SessionExecution({
+    store,
+    git,
+    credentials,
+    sources,
+    snapshots,
+    runner,
+    verifier,
+    commits,
+    reports,
+    keeper: new WorkKeeper({ store, snapshots, commits }),
+    chunk: borders,
+  });
+  const chunk: ExecutionSetting['chunk'] = (ordinal, signal = never) =>
+    execution.runChunk({ sessionId: SESSION, chunk: ordinal, limits, feedback: null }, signal);
+  return { root, store, git, execution, model, server, frozen, snapshot, chunk };
+}
