@@ -5,6 +5,7 @@ import { decodeTurn, encodeTurn } from './cursor.ts';
 import { invalid, refuseInvalid } from './errors.ts';
 import { CheckpointList, CheckpointQuery } from './fork-schemas.ts';
 import * as schemas from './schemas.ts';
+import { bundleOf } from './session-bundle.ts';
 
 const json = <T extends z.ZodType>(schema: T) => ({
   content: { 'application/json': { schema: schemas.answer(schema) } },
@@ -111,7 +112,17 @@ function addTexts(app: OpenAPIHono, store: Store): void {
     const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
     return c.body(text, 200, { 'content-type': 'application/jsonl; charset=utf-8' });
   });
+  app.get('/:id/bundle', async (c) => {
+    const { id } = await store.sessions.get(c.req.param('id'));
+    const { bytes, size } = await bundleOf(store, id);
+    return c.body(ReadableStream.from(bytes), 200, {
+      'content-type': 'application/x-tar',
+      'content-length': String(size),
+      'content-disposition': `attachment; filename="${id}.tar"`,
+    });
+  });
   for (const [path, description, query] of [
+    ['bundle', 'Everything of the session as a tar archive with a manifest; `holdfast verify-bundle` checks it', {}],
     ['diff', 'The change as a patch for git apply', {}],
     ['report', 'The report; Markdown with Accept: text/markdown', {}],
     ['transcript', 'The transcript as a pi session file', { query: schemas.TranscriptQuery }],

@@ -84,6 +84,18 @@ export class HoldfastClient {
     throw new UnreachableError(this.url, `: something else did, with HTTP ${response.status}`);
   }
 
+  /**
+   * What a path answers, byte by byte.
+   * @throws RefusedError, UnreachableError; the stream fails when the answer breaks off.
+   */
+  async download(path: string): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.#fetch('GET', path, undefined, {});
+    if (response.ok && response.body !== null) return response.body;
+    const answer = await response.json().catch(() => null);
+    if (isEnvelope(answer) && !answer.success) throw new RefusedError(response.status, answer.error);
+    throw new UnreachableError(this.url, `: something else did, with HTTP ${response.status}`);
+  }
+
   session(id: string): Promise<Session> {
     return this.call('GET', `/api/sessions/${encodeURIComponent(id)}`);
   }

@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { RefusedError, type HoldfastClient, type Session } from './client.ts';
+import { exportBundle, verifyFile } from './bundle-commands.ts';
 import { doctor } from './doctor.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { follow, tellEvents } from './follow.ts';
@@ -107,6 +108,20 @@ parent has ended its secrets are gone: give --model-api-key-file, --git-token-fi
     summary: 'Show the events of a session',
     options: { follow: { type: 'boolean' } },
     run: logs,
+  },
+  export: {
+    usage: 'export <id> -o <file>',
+    summary: 'Save everything of a session as one archive, and verify it',
+    options: { output: { type: 'string', short: 'o' } },
+    run: ([id], { output }, context) => exportBundle(given(id), textOf(output), context),
+  },
+  'verify-bundle': {
+    usage: 'verify-bundle <file> [--snapshot sha256:…]',
+    summary: 'Check an exported archive, without a server',
+    details: `Every byte is checked: each part against the manifest, and the parts against each other. --snapshot is the digest that the
+archive must be about: it stands in the commit (Holdfast-Snapshot), in webhooks and in the report.`,
+    options: { snapshot: { type: 'string' } },
+    run: ([file], { snapshot }, context) => verifyFile(file, textOf(snapshot), context),
   },
   doctor: {
     usage: 'doctor',
@@ -260,6 +275,11 @@ async function logs([id]: readonly string[], values: Values, context: CommandCon
 function show(session: Session, print: CommandContext['print']): number {
   print(session);
   return 0;
+}
+
+/** The value of an option that was given once. */
+function textOf(value: Values[string]): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function given(id: string | undefined): string {

@@ -31,7 +31,7 @@ export interface VerifierSetting {
   readonly artifact: (name: string) => Promise<string>;
 }
 
-export async function verifierSetting(files: Files, timeoutMs = 60_000): Promise<VerifierSetting> {
+export async function verifierSetting(files: Files, timeoutMs = 600_000): Promise<VerifierSetting> {
   const root = openDirectory();
   const project = openDirectory();
   for (const [path, text] of Object.entries(files)) {

@@ -27,6 +27,7 @@ test('every route is in the OpenAPI 3.1 document, with descriptions', async () =
     '/transcript',
     '/artifacts',
     '/artifacts/{name}',
+    '/bundle',
     '/checkpoints',
   ];
   const posts = ['preflight', 'contract', 'approve', 'execute', 'pause', 'resume', 'abort', 'fork'];

@@ -97,6 +97,19 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   /** Hands parts of its work to sub-agents, with the tool that a skill must grant. */
   delegates: { ...delegating, ttftMs: 100 },
+  /** Runs the commands that the prompt names in lines `0$ …`, hands in, and after a red round n goes on with those of `n$ …`. */
+  follows: {
+    turns: ({ turn, userMessages: [prompt = '', ...later] }) => {
+      const told = later.filter((text) => text.includes('Verification round')).length;
+      const rounds = Array.from({ length: told + 1 }, (_, round) => [
+        ...[...prompt.matchAll(new RegExp(`^${round}\\$ (.*)$`, 'gm'))].map(([, command = '']) => bash(command)),
+        submit,
+      ]);
+      return rounds.flat()[turn] ?? submit;
+    },
+  },
+  /** Does what the documentation of a takeover leaves to do. */
+  finishes: { turns: [bash('echo good > b.txt'), submit] },
   endless: { turns: ({ turn }) => bash(`echo ${turn} >> turns.txt`), ttftMs: 50 },
   /** Makes the check red first and green when the evidence has come back. */
   repairs: {

@@ -45,6 +45,7 @@ test.each([
   ['src/model/provider.ts', '@earendil-works/pi-coding-agent', 'wall of pi-ai'],
   ['src/activities/snapshot-builder.ts', 'canonicalize', 'never heard of Temporal'],
   ['src/digest/canonical-json.ts', '../store/store.ts', 'wall of canonical JSON'],
+  ['src/bundle/tar.ts', '../store/store.ts', 'no server and no store'],
   ['src/skill/parse-skill.ts', 'node:fs', 'wall of YAML'],
   ['src/sandbox/limits.ts', 'zod', 'operating system'],
   ['src/git/work-tree.ts', 'simple-git', 'remote.ts alone'],
