@@ -1,34 +1,16 @@
-import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { parseArgs } from 'node:util';
 import { RefusedError, type HoldfastClient, type Session } from './client.ts';
 import { exportBundle, verifyFile } from './bundle-commands.ts';
+import { given, type Command, type CommandContext, type Values } from './command.ts';
+import { contractCommands, tellApproval } from './contract-commands.ts';
 import { doctor } from './doctor.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { follow, tellEvents } from './follow.ts';
 import { allCheckpoints, forkBody, forkOptions } from './fork.ts';
 import { runRequest } from './run-request.ts';
+import { skillCommand } from './skill-command.ts';
+import { snapshotCommand } from './snapshot-command.ts';
 import { readSecretFile, UsageError } from './usage-error.ts';
-
-/** What a command works with. */
-export interface CommandContext {
-  readonly client: HoldfastClient;
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** Progress and hints, for people. */
-  readonly tell: (line: string) => void;
-  /** The result, for programs. */
-  readonly print: (result: unknown) => void;
-}
-
-type Options = NonNullable<ParseArgsConfig['options']>;
-type Values = Readonly<Record<string, string | boolean | (string | boolean)[] | undefined>>;
-
-interface Command {
-  readonly usage: string;
-  readonly summary: string;
-  /** More for its own help. */
-  readonly details?: string;
-  readonly options: Options;
-  readonly run: (args: readonly string[], values: Values, context: CommandContext) => Promise<number>;
-}
 
 /** The limits that `resume` can raise, by the option for it. */
 const limitOptions = {
@@ -67,6 +49,7 @@ session again. When something is missing or the session pauses it says what to d
     },
     run: answer,
   },
+  ...contractCommands,
   pause: {
     usage: 'pause <id>',
     summary: 'Let a session wait between two turns',
@@ -123,6 +106,8 @@ archive must be about: it stands in the commit (Holdfast-Snapshot), in webhooks 
     options: { snapshot: { type: 'string' } },
     run: ([file], { snapshot }, context) => verifyFile(file, textOf(snapshot), context),
   },
+  skill: skillCommand,
+  snapshot: snapshotCommand,
   doctor: {
     usage: 'doctor',
     summary: 'Check this machine and the server',
@@ -189,7 +174,8 @@ async function finish(session: Session, { client, tell, print }: CommandContext)
     const report = await client.call('GET', `/api/sessions/${sessionId}/report`).catch(() => null);
     print({ ...session, report });
   } else print(session);
-  if (state === 'PREFLIGHT') await tellMissing(client, sessionId, tell);
+  if (session.stage === 'awaiting_approval') tellApproval(sessionId, tell);
+  else if (state === 'PREFLIGHT') await tellMissing(client, sessionId, tell);
   const reason = pause ?? failure;
   if (reason !== undefined) tell(`${state} ${reason.code}: ${reason.message}\n${reason.remedy}`);
   return exitCodeOf(session) ?? exitCodes.failed;
@@ -280,11 +266,6 @@ function show(session: Session, print: CommandContext['print']): number {
 /** The value of an option that was given once. */
 function textOf(value: Values[string]): string | undefined {
   return typeof value === 'string' ? value : undefined;
-}
-
-function given(id: string | undefined): string {
-  if (id === undefined) throw new UsageError('The id of a session is missing.');
-  return id;
 }
 
 function pairs(values: Values[string]): Record<string, string> {

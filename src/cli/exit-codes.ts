@@ -18,5 +18,6 @@ export function exitCodeOf({ state, stage, failure }: Session): number | null {
   if (state === 'COMPLETE') return exitCodes.complete;
   if (state === 'FAILED') return failure?.code === 'ABORTED' ? exitCodes.aborted : exitCodes.failed;
   if (state === 'PAUSED') return exitCodes.paused;
-  return state === 'PREFLIGHT' && stage === 'awaiting_input' ? exitCodes.missingInformation : null;
+  const waits = stage === 'awaiting_input' || stage === 'awaiting_approval';
+  return state === 'PREFLIGHT' && waits ? exitCodes.missingInformation : null;
 }

@@ -53,19 +53,32 @@ const Input = z.union([
 ]);
 const few = <T extends z.ZodType>(item: T) => z.array(item).max(100).default([]);
 
-/** The frontmatter of a skill; unknown keys are faults, for a misspelt one would silently require nothing. */
+const word = /^(?!.*--)[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
+
+/**
+ * The frontmatter of a skill: that of the Agent Skills format (agentskills.io/specification), what pi adds to it, and ours. Unknown
+ * keys are faults, for a misspelt one would silently require nothing. `allowed-tools` grants nothing here: it names the tools of
+ * other agents, and approves in advance what nobody approves while Holdfast works.
+ */
 const SkillFrontmatter = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'must be lower case letters, digits and -, at most 64'),
+  name: z.string().regex(word, 'must be lower case letters and digits with single - between them, at most 64'),
   description: z.string().trim().min(1).max(1024),
   required_inputs: few(Input),
   required_files: few(Path),
   required_tools: few(Tool),
   required_scripts: few(Path),
   acceptance: few(z.string().trim().min(1)),
+  license: z.string().optional(),
+  compatibility: z.string().min(1).max(500).optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+  'allowed-tools': z.union([z.string(), z.array(z.string())]).optional(),
+  'disable-model-invocation': z.boolean().optional(),
 });
 
 /** A variable in the body, and `\{{`, which stands for two braces. */
 const variable = /\\\{\{|\{\{([^{}\n]*)\}\}/g;
+/** The same, and braces that open nothing. */
+const opening = /\\\{\{|\{\{[^{}\n]*\}\}|\{\{/g;
 
 /** A variable and where it stands. */
 export interface Variable {
@@ -94,9 +107,15 @@ export function checkSkill(frontmatter: unknown, body: string): CheckedSkill {
     const message = `{{${name}}} is not declared in required_inputs; write \\{{ for two braces`;
     faults.push({ line, path: 'body', message });
   }
-  const twice = declared.filter((name, index) => declared.indexOf(name) !== index);
-  if (twice.length > 0)
-    faults.push({ path: 'required_inputs', message: `declared twice: ${[...new Set(twice)].join(', ')}` });
+  for (const match of body.matchAll(opening)) {
+    if (match[0] !== '{{') continue;
+    const line = body.slice(0, match.index).split('\n').length;
+    faults.push({ line, path: 'body', message: '{{ is not closed by }} on its line; write \\{{ for two braces' });
+  }
+  for (const [index, name] of declared.entries()) {
+    if (declared.indexOf(name) === index) continue;
+    faults.push({ path: `required_inputs.${index}`, message: `${name} is declared twice` });
+  }
   if (!parsed.success || faults.length > 0) return { faults };
   const { name, description, acceptance, ...required } = parsed.data;
   return {

@@ -30,7 +30,8 @@ export function parseSkill(text: string): Skill {
   }
   const checked = checkSkill(valueOf(document), body);
   if ('skill' in checked) return checked.skill;
-  throw invalid(checked.faults.map((fault) => placed(fault, document, lineAt, bodyLine)));
+  const faults = checked.faults.map((fault) => placed(fault, document, lineAt, bodyLine));
+  throw invalid(faults.toSorted((one, two) => (one.line ?? 0) - (two.line ?? 0)));
 }
 
 /** The document's value; an alias that would expand without bounds is a fault like any other. */

@@ -109,3 +109,37 @@ test('nothing is executed and nothing expands without bounds', () => {
 test('Windows line ends and a byte order mark make no difference', () => {
   expect(parseSkill(`\uFEFF---\r\nname: tidy\r\ndescription: Tidies.\r\n---\r\nBody\r\n`).body).toBe('Body\n');
 });
+
+test('a skill of the Agent Skills format is taken with all its keys, and its tools grant nothing', () => {
+  const skill = parseSkill(`---
+name: pdf-forms
+description: Fills in PDF forms.
+license: Apache-2.0
+compatibility: Needs git.
+metadata: { author: somebody, version: "1.0" }
+allowed-tools: Bash(git:*) Read
+disable-model-invocation: true
+---
+Run scripts/fill.py.
+`);
+  expect(skill).toMatchObject({ name: 'pdf-forms', requiredTools: [], body: 'Run scripts/fill.py.\n' });
+});
+
+test.each(['a--b', '-a', 'a-', 'A', 'a_b', 'a'.repeat(65)])('%s is no name of a skill', (name) => {
+  expect(faultsOf(`---\nname: ${name}\ndescription: d\n---\n`)).toMatchObject([{ line: 2, path: 'name' }]);
+});
+
+test('braces that are not closed and inputs that are declared twice are faults where they stand', () => {
+  const faults = faultsOf(`---
+${head}
+required_inputs:
+  - module
+  - style
+  - module
+---
+In {{module}} and {{style}}, not \\{{these,
+but {{these
+and {{ module }.
+`);
+  expect(faults.map(({ line, path }) => `${line} ${path}`)).toEqual(['7 required_inputs.2', '10 body', '11 body']);
+});
