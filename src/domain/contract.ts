@@ -156,8 +156,15 @@ export function acceptanceOf({ items }: Contract): string[] {
   const chosen =
     demanded.length > 0
       ? demanded.filter(({ state }) => state !== 'waived')
-      : commands.filter(({ state }) => state === 'satisfied');
+      : commands.filter(({ name, state }) => state === 'satisfied' && !provesNothing(name));
   return chosen.map(({ name }) => name);
+}
+
+/** A command that is green whatever the work was: proposed by a model that a file told so, it would pass for proof. */
+function provesNothing(command: string): boolean {
+  return command
+    .split(/&&|\|\||;|\n/)
+    .every((part) => /^\s*(true|:|exit( 0)?|(echo|printf)\b[^<>|`$]*)?\s*$/.test(part));
 }
 
 /** True for who only suggests a command: what was red before may stay red then. */

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { ContractSynthesizer } from '../../src/activities/contract-synthesizer.ts';
@@ -22,6 +22,8 @@ import { startScriptedModel } from '../support/scripted-model/server.ts';
 export interface PreflightCase {
   /** The files of the project; a file whose text begins with `#!` is executable. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Symbolic links of the project and where they lead. */
+  readonly links?: Readonly<Record<string, string>>;
   /** What the model hands in besides the goal. */
   readonly contract?: object | ((conversation: Conversation) => object);
   readonly task?: Partial<Task>;
@@ -36,6 +38,7 @@ export interface PreflightSetting {
   readonly preflight: Preflight;
   readonly store: Store;
   readonly project: string;
+  readonly skillsDir: string;
   /** What the model was asked, once for each request. */
   readonly asked: readonly Conversation[];
   /** The contract after a check. */
@@ -49,6 +52,7 @@ export async function preflightSetting(one: PreflightCase = {}): Promise<Preflig
   const root = openDirectory();
   const project = openDirectory();
   write(project, one.files ?? {});
+  for (const [path, target] of Object.entries(one.links ?? {})) symlinkSync(target, join(project, path));
   write(join(root, 'skills'), one.skills ?? {});
   const asked: Conversation[] = [];
   const answer = (conversation: Conversation): object => {
@@ -86,6 +90,7 @@ export async function preflightSetting(one: PreflightCase = {}): Promise<Preflig
     preflight,
     store,
     project,
+    skillsDir,
     asked,
     check: async (given = {}) => {
       const checked = await preflight.check({ sessionId: SESSION, inputs: {}, answers: {}, ...given }, signal);

@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest';
+import { canonicalJson, digestOf } from '../../src/digest/canonical-json.ts';
+import { preflightSetting } from './preflight-setting.ts';
+
+const waiver = { kind: 'script', name: 'no.sh', reason: 'it is written by the task', by: 'Ada', at: 7 } as const;
+const skill = {
+  kind: 'inline',
+  text: '---\nname: s\ndescription: d\nrequired_scripts: [no.sh]\nacceptance: ["test -s a"]\n---\nGo.\n',
+} as const;
+
+test('an edit replaces what the model put there and nothing else; a second check changes nothing any more', async () => {
+  const { check, store } = await preflightSetting({
+    files: { 'src/a.ts': '' },
+    task: { skill },
+    contract: {
+      requiredFiles: ['src/**', 'lib/**'],
+      requiredInputs: ['port'],
+      acceptance: ['nonesuch'],
+      assumptions: ['Node 24'],
+    },
+  });
+  expect((await check()).agreed.questions).toHaveLength(1);
+  const edit = await store.blobs.put(
+    'ses_preflight',
+    JSON.stringify({
+      goal: 'As people say.',
+      requiredInputs: [],
+      requiredFiles: ['src/**', 'docs/**'],
+      requiredScripts: [],
+      acceptance: ['test -d src'],
+      assumptions: [],
+    }),
+  );
+  const { agreed, contract, missing } = await check({ edits: [edit] });
+  expect(agreed).toMatchObject({ goal: 'As people say.', requiredInputs: [], questions: [], assumptions: [] });
+  expect(agreed.items.map(({ kind, name, source, state }) => `${kind} ${name} ${source} ${state}`)).toEqual([
+    'command test -s a skill satisfied',
+    'command test -d src person satisfied',
+    'script no.sh skill missing',
+    'file src/** model satisfied',
+    'file docs/** person missing',
+  ]);
+  expect(missing).toHaveLength(2);
+  const again = await check({ edits: [edit] });
+  expect([again.agreed, again.contract]).toEqual([agreed, contract]);
+});
+
+test('a waiver stands in contract, snapshot and the words to the agent, with who said so, when and why', async () => {
+  const { check, freeze } = await preflightSetting({ task: { skill } });
+  expect((await check()).missing).toHaveLength(1);
+  const { agreed, missing } = await check({ waivers: [waiver] });
+  expect(missing).toEqual([]);
+  expect(agreed.items.find(({ name }) => name === 'no.sh')).toMatchObject({
+    state: 'waived',
+    evidence: 'waived by Ada: it is written by the task',
+    waiver: { reason: 'it is written by the task', by: 'Ada', at: 7 },
+  });
+  const { snapshot } = await freeze({ waivers: [waiver] });
+  expect(snapshot.waivers).toEqual([waiver]);
+});
+
+test('the approved contract is the frozen one, held as a blob under the digest that was approved', async () => {
+  const { check, freeze, store } = await preflightSetting({ task: { requireApproval: true } });
+  const { contract = '', agreed } = await check();
+  const approval = { contract, by: 'Ada', at: 9 };
+  const { snapshot } = await freeze({ approval });
+  expect(snapshot).toMatchObject({ approval, contract });
+  const held = (await store.blobs.get(snapshot.contract)).toString();
+  expect([digestOf(held), held]).toEqual([contract, canonicalJson(agreed)]);
+});
+
+test('a contract that is not the one that was approved is never frozen', async () => {
+  const { check, freeze, store } = await preflightSetting({ task: { requireApproval: true } });
+  const { contract = '', agreed } = await check();
+  await store.sessions.setContract('ses_preflight', { ...agreed, goal: 'Something else.' });
+  await expect(freeze({ approval: { contract, by: 'Ada', at: 9 } })).rejects.toMatchObject({
+    code: 'CONTRACT_CHANGED',
+  });
+  expect((await store.sessions.get('ses_preflight')).frozen).toBeNull();
+});
+
+test('freezing twice, as after a kill between the blob and the record, is freezing once', async () => {
+  const { check, freeze } = await preflightSetting({ files: { 'a.txt': 'a' }, contract: { requiredFiles: ['*.txt'] } });
+  await check();
+  const [first, second] = [await freeze(), await freeze()];
+  expect(second.frozen).toEqual(first.frozen);
+  expect(first.snapshot).toMatchObject({
+    files: [{ path: 'a.txt', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }],
+    servedModel: 'task',
+    model: { baseUrl: expect.stringMatching(/^http/) },
+    sandbox: { limits: { wallMs: 600_000 } },
+  });
+});
