@@ -154,7 +154,6 @@ async function runTask([argument]: readonly string[], values: Values, context: C
   const { body, idempotencyKey } = runRequest(argument, env);
   const headers = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
   const { sessionId } = await client.call<{ sessionId: string }>('POST', '/api/sessions', body, headers);
-  tell(`session ${sessionId} (Ctrl-C leaves it running; \`holdfast logs ${sessionId} --follow\` comes back to it)`);
   return finish(await followFor(context, sessionId, values['wait'] === true), context);
 }
 
@@ -165,6 +164,7 @@ async function followFor({ client, tell }: CommandContext, id: string, waits: bo
     process.exit(exitCodes.interrupted);
   };
   process.once('SIGINT', leave);
+  tell(`session ${id} (Ctrl-C leaves it running; \`holdfast logs ${id} --follow\` comes back to it)`);
   return follow(client, id, tell, waits).finally(() => process.off('SIGINT', leave));
 }
 
