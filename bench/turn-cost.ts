@@ -53,7 +53,7 @@ async function runBare({ sandbox, directory, modelUrl, scenario, files }: Run): 
     cwd: sandbox.workspacePath(spec),
     access: createModel({ provider: 'anthropic', id: scenario, baseUrl: modelUrl, thinkingLevel: 'off' }, KEY),
     thinkingLevel: 'off',
-    systemPrompt: systemPromptFor({ tools: toolNames, acceptance: [] }),
+    systemPrompt: systemPromptFor({ tools: toolNames, acceptance: [], sandbox: { network: 'none' } }),
     tools: toolNames,
     customTools: agentTools({
       whitelist: toolNames,

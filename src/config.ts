@@ -64,6 +64,8 @@ export interface Config {
     readonly uid: number | undefined;
     readonly gid: number | undefined;
   };
+  /** Networks that are not public and that commands may reach all the same, where a task names the host. */
+  readonly egress: { readonly privateNetworks: readonly string[] };
   readonly checkTimeoutMs: number;
   readonly webhook: {
     readonly allowPrivate: boolean;
@@ -121,6 +123,18 @@ const Environment = z.object({
   SANDBOX: z.enum(['bwrap', 'off']).default('bwrap'),
   SANDBOX_UID: integer(1001, 1).optional(),
   SANDBOX_GID: integer(1001, 1).optional(),
+  EGRESS_PRIVATE_NETWORKS: z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((network) => network.trim())
+        .filter(Boolean),
+    )
+    .pipe(
+      z.array(z.union([z.cidrv4(), z.cidrv6()], { error: 'must be networks as address/prefix, separated by commas' })),
+    ),
   WEBHOOK_ALLOW_PRIVATE: flag.optional(),
   WEBHOOK_RETRIES: integer(5, 0, 20),
   WEBHOOK_BACKOFF_MS: integer(5000, 10),
@@ -207,6 +221,7 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
     patience: { tries: vars.MODEL_TRIES, backoffMs: vars.MODEL_BACKOFF_MS },
     checkTimeoutMs: vars.CHECK_TIMEOUT_MS,
     sandbox: { mode: vars.SANDBOX, uid: vars.SANDBOX_UID, gid: vars.SANDBOX_GID },
+    egress: { privateNetworks: vars.EGRESS_PRIVATE_NETWORKS },
     webhook: {
       // One person on one machine may well call back to it; a server that others can reach must not be made to.
       allowPrivate: vars.WEBHOOK_ALLOW_PRIVATE ?? apiKeys.reveal() === undefined,

@@ -147,7 +147,16 @@ function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: 
     credentials,
     sources,
     snapshots,
-    runner: new ExecutionRunner({ store, git, sandbox, streamIdleMs, stuck: config.stuck, owner, isStopping }),
+    runner: new ExecutionRunner({
+      store,
+      git,
+      sandbox,
+      streamIdleMs,
+      stuck: config.stuck,
+      owner,
+      isStopping,
+      egress: config.egress,
+    }),
     verifier: new Verifier({
       store,
       git,

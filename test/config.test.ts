@@ -45,6 +45,14 @@ test('a secret from a file is read anew each time, and neither prints nor serial
   expect(JSON.stringify({ ...config, modelKey }) + inspect(modelKey, { showHidden: true })).not.toContain('canary');
 });
 
+test('networks that commands may reach are named with their prefix', () => {
+  const networks = loadConfig({ EGRESS_PRIVATE_NETWORKS: '10.1.0.0/16, fd00:1::/32' }).egress.privateNetworks;
+  expect(networks).toEqual(['10.1.0.0/16', 'fd00:1::/32']);
+  expect(loadConfig({}).egress.privateNetworks).toEqual([]);
+  for (const wrong of ['10.1.0.0', 'inside', '10.1.0.0/33', '10.1.0.0/16;10.2.0.0/16'])
+    expect(() => loadConfig({ EGRESS_PRIVATE_NETWORKS: wrong })).toThrow('EGRESS_PRIVATE_NETWORKS');
+});
+
 test('webhooks may go to private networks only where nobody else can call', () => {
   expect(loadConfig({}).webhook.allowPrivate).toBe(true);
   expect(loadConfig({ API_KEYS: 'k' }).webhook.allowPrivate).toBe(false);

@@ -7,6 +7,7 @@ import { taskPromptFor } from '../agent/task-prompt.ts';
 import { agentTools } from '../agent/tools/agent-tools.ts';
 import { restoreTranscript, standingOf } from '../agent/transcript.ts';
 import { leftWallMs } from '../domain/budget.ts';
+import { reachesOut } from '../domain/egress.ts';
 import type { PlanStep } from '../domain/events.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Limits } from '../domain/session.ts';
@@ -23,6 +24,7 @@ import type { Store } from '../store/store.ts';
 import { FileRecorder } from './file-recorder.ts';
 import { LostFiles, noteOfLost } from './lost-files.ts';
 import { SubAgentRecords } from './sub-agent-records.ts';
+import { SessionEgress, type EgressSettings } from './session-egress.ts';
 import { WorkTreeMarker } from './work-tree-marker.ts';
 
 /** A chunk of turns to be run. */
@@ -57,6 +59,7 @@ export class ExecutionRunner {
   readonly #stuck: StuckLimits;
   readonly #owner: Owner;
   readonly #isStopping: () => boolean;
+  readonly #egress: EgressSettings;
   /** The attempts of this process, by session: two at once would share a work tree. */
   readonly #running = new Map<string, { readonly overtaken: AbortController; readonly ended: Promise<unknown> }>();
 
@@ -70,6 +73,7 @@ export class ExecutionRunner {
     readonly owner: Owner;
     /** True once the worker was told to stop: chunks then end at their next border. */
     readonly isStopping?: () => boolean;
+    readonly egress?: EgressSettings;
   }) {
     this.#store = deps.store;
     this.#git = deps.git;
@@ -78,6 +82,7 @@ export class ExecutionRunner {
     this.#stuck = deps.stuck;
     this.#owner = deps.owner;
     this.#isStopping = deps.isStopping ?? (() => false);
+    this.#egress = deps.egress ?? { privateNetworks: [] };
   }
 
   /**
@@ -124,7 +129,9 @@ export class ExecutionRunner {
     const git = this.#git.open(sessionId);
     const workTree = await git.takeWorkspace(resumption.epoch, this.#owner);
     try {
-      return await this.#runIn(workTree, input, access, resumption, signal);
+      const parts = { sandbox: this.#sandbox, events: this.#store.events, settings: this.#egress };
+      await using egress = await SessionEgress.open(sessionId, input.snapshot.sandbox.network, parts);
+      return await this.#runIn({ workTree, egress }, input, access, resumption, signal);
     } finally {
       // All its commands have ended. Unsaid, the next attempt has to find that out, or to begin with an empty directory.
       await git.releaseWorkspace(workTree).catch(() => undefined);
@@ -132,25 +139,21 @@ export class ExecutionRunner {
   }
 
   async #runIn(
-    workTree: WorkTree,
+    { workTree, egress }: { readonly workTree: WorkTree; readonly egress: SessionEgress },
     { snapshot, maxTurns, maxChunkMs, feedback, limits, onProgress }: ChunkInput,
     access: ModelAccess,
     resumption: Resumption,
     signal: AbortSignal,
   ): Promise<ChunkEnd> {
     const { sessionId } = snapshot;
-    const { journal, sessions } = this.#store;
+    const { effects, journal, sessions } = this.#store;
     const { epoch, checkpoint, main } = resumption;
     const marker = new WorkTreeMarker(workTree.stateDirectory);
     const lost = new LostFiles(workTree.stateDirectory);
     const { tree, kept, ignored } = checkpoint ?? { tree: snapshot.base.tree, kept: null, ignored: [] };
     const files: FileState = { tree, kept, ignored };
-    if (!marker.says(files)) {
-      marker.clear();
-      await workTree.restore(files.tree, files.kept);
-      if (!lost.isKnown()) lost.set(await this.#absent(sessionId, files));
-      marker.set(files);
-    }
+    const newest = (await effects.files(sessionId, checkpoint?.turn ?? 0)) ?? files;
+    await this.#restore(sessionId, workTree, newest, { marker, lost });
     const recorder = new FileRecorder({ store: this.#store, git: this.#git.open(sessionId), workTree, snapshot });
     const end = performance.now() + maxChunkMs;
     const ledger = new Ledger(checkpoint?.usage ?? noUsage, resumption.lost, files);
@@ -164,6 +167,7 @@ export class ExecutionRunner {
         sandbox: this.#sandbox,
         spec: workTree.spec,
         leftWallMs: () => leftWallMs(ledger.total, limits),
+        commands: egress.access,
         onPlan: (steps) => this.#notePlan(sessionId, epoch, steps),
       }),
       thread: main,
@@ -181,6 +185,7 @@ export class ExecutionRunner {
         },
       },
       note: noteOfLost(lost.list()),
+      effects: { effects, sessionId, epoch, commandsReachOut: reachesOut(snapshot.sandbox) },
       instructions: {
         task: taskPromptFor(snapshot),
         fork: forkPromptFor(snapshot),
@@ -199,6 +204,19 @@ export class ExecutionRunner {
       await journal.noteLoss(sessionId, epoch, ledger.loss).catch(() => undefined); // The failure itself matters more.
       throw error;
     });
+  }
+
+  async #restore(
+    sessionId: string,
+    workTree: WorkTree,
+    files: FileState,
+    { marker, lost }: { readonly marker: WorkTreeMarker; readonly lost: LostFiles },
+  ): Promise<void> {
+    if (marker.says(files)) return;
+    marker.clear();
+    await workTree.restore(files.tree, files.kept);
+    if (!lost.isKnown()) lost.set(await this.#absent(sessionId, files));
+    marker.set(files);
   }
 
   /** Ignored files of a checkpoint that a new directory has not. */

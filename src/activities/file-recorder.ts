@@ -13,8 +13,8 @@ export class FileRecorder {
   readonly #git: SessionGit;
   readonly #workTree: WorkTree;
   readonly #snapshot: Snapshot;
-  /** Packs that a restore of the newest checkpoint needs; null: not asked yet. */
-  #packs: number | null = null;
+  /** The files taken last, and the packs that a restore of them needs, and of what they build on; null: nothing was taken yet. */
+  #taken: { readonly files: FileState; readonly known: number; readonly packs: number } | null = null;
 
   constructor(parts: {
     readonly store: Store;
@@ -30,15 +30,23 @@ export class FileRecorder {
 
   /** The files as they are; what they have that `known` had not is durable when the promise resolves, before any checkpoint needs it. */
   async take(known: FileState): Promise<FileState & Pick<Checkpoint, 'pack' | 'full'>> {
-    this.#packs ??= (await this.#store.journal.packs(this.#snapshot.sessionId)).length;
-    const isFull = this.#packs >= MAX_PACKS;
+    const before = await this.#packsOf(known);
+    const isFull = before >= MAX_PACKS;
     let pack: string | null = null;
     const files = await this.#workTree.capture(known, this.#snapshot.keepIgnored, async (bytes) => {
       pack = isFull ? '' : await this.#store.blobs.put(this.#snapshot.sessionId, bytes);
     });
+    const packs = pack === null ? before : isFull ? 1 : before + 1;
+    this.#taken = { files, known: before, packs };
     if (pack === null) return { ...files, pack, full: false };
-    this.#packs = isFull ? 1 : this.#packs + 1;
     return { ...files, pack: isFull ? await this.#putFull(files) : pack, full: isFull };
+  }
+
+  /** Files can be taken several times over the same known ones, within a turn: only the last time counts. */
+  async #packsOf(known: FileState): Promise<number> {
+    if (this.#taken === null) return (await this.#store.journal.packs(this.#snapshot.sessionId)).length;
+    const { files, known: before, packs } = this.#taken;
+    return files.tree === known.tree && files.kept === known.kept ? packs : before;
   }
 
   async #putFull({ tree, kept }: FileState): Promise<string> {

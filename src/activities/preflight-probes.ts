@@ -1,5 +1,6 @@
 import type { Finding } from '../domain/assessment.ts';
 import type { Contract } from '../domain/contract.ts';
+import { isGranted } from '../domain/egress.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import { digestOf } from '../digest/canonical-json.ts';
 import { probeCommands, type CommandPlaces } from './command-probe.ts';
@@ -9,6 +10,8 @@ import type { BundledFile } from './skill-loader.ts';
 export interface Probed extends CommandPlaces {
   /** The tools that the agent will have. */
   readonly whitelist: readonly string[];
+  /** Host rules that may be granted: those of the request, and of a skill that does not come from the repository. */
+  readonly grants: readonly string[];
   /** Files that come with the skill. */
   readonly bundled: readonly BundledFile[];
   /** Tries whether the delivery's push would be taken; throws when not. */
@@ -24,7 +27,18 @@ export async function probe(contract: Contract, probed: Probed): Promise<Finding
     probeCommands(names('command'), probed),
     Promise.all(names('remote').map((name) => probeRemote(name, probed))),
   ]);
-  return [...names('tool').map((name) => probeTool(name, probed)), ...found.flat()];
+  const tools = names('tool').map((name) => probeTool(name, probed));
+  const hosts = names('host').map((rule) => probeHost(rule, probed));
+  return [...tools, ...hosts, ...found.flat()];
+}
+
+/** What lies in a repository cannot open the network by itself: whoever asked for the task must have named the host, too. */
+function probeHost(rule: string, { grants }: Probed): Finding {
+  const confirmed = isGranted(grants, rule);
+  const evidence = confirmed
+    ? 'named by whoever asked for the task'
+    : 'a skill of the repository names it, but "egress" of the request does not';
+  return { kind: 'host', name: rule, confirmed, evidence };
 }
 
 function probeTool(name: string, { whitelist }: Probed): Finding {

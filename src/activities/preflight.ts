@@ -99,7 +99,7 @@ export class Preflight {
     );
     const remote = task.delivery === 'branch' && task.source.kind === 'repository' ? task.source.url : null;
     const discovered = await discoverAcceptance(files, (path) => this.#text(sessionId, tree, path));
-    const demands = { acceptance: task.acceptance, discovered, remote };
+    const demands = { acceptance: task.acceptance, discovered, remote, egress: task.egress };
     const merged = mergeSkill(draft, loaded?.skill ?? null, demands);
     await store.sessions.setContract(sessionId, { ...merged, writtenBy });
   }
@@ -119,6 +119,7 @@ export class Preflight {
       tree: baseOf(session).tree,
       sandbox,
       whitelist: whitelistFor(loaded?.skill.requiredTools ?? [], grantedTools(edited)),
+      grants: [...task.egress, ...(task.skill?.kind === 'path' ? [] : (loaded?.skill.egress ?? []))],
       bundled: loaded?.bundled ?? [],
       probePush: () => this.#probePush(session, signal),
     });

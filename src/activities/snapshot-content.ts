@@ -1,6 +1,7 @@
 import { systemPromptFor } from '../agent/system-prompt.ts';
 import { canonicalJson, digestOf } from '../digest/canonical-json.ts';
 import { acceptanceOf, grantedTools, type Contract } from '../domain/contract.ts';
+import { networkOf } from '../domain/egress.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import { guardsOf } from '../domain/guards.ts';
 import { withAddress } from '../domain/model-address.ts';
@@ -51,6 +52,7 @@ export async function snapshotOf(
   }
   const tools = whitelistFor(loaded?.skill.requiredTools ?? [], grantedTools(contract));
   const acceptance = acceptanceOf(contract);
+  const network = networkOf(contract);
   if (task.strict && acceptance.length === 0) {
     throw new HoldfastError(
       'MISSING_INFORMATION',
@@ -80,9 +82,9 @@ export async function snapshotOf(
     keepIgnored: task.keepIgnored,
     model: withAddress(task.model),
     ...(contract.writtenBy !== undefined && { servedModel: contract.writtenBy }),
-    systemPrompt: digestOf(systemPromptFor({ tools, acceptance })),
+    systemPrompt: digestOf(systemPromptFor({ tools, acceptance, sandbox: { network } })),
     limits: task.limits,
-    sandbox: { kind: sandbox.kind, network: 'none', limits: { ...defaultLimits } },
+    sandbox: { kind: sandbox.kind, network, limits: { ...defaultLimits } },
     testStrategy: task.testStrategy,
     acceptance,
     verification: { strict: task.strict, onRedEnd: task.onRedEnd, guards: guardsOf(contract) },

@@ -1,5 +1,6 @@
 import type { Base } from '../domain/session.ts';
 import type { GitManager } from '../git/git-manager.ts';
+import type { SessionGit } from '../git/session-git.ts';
 import type { Store } from '../store/store.ts';
 import type { Credentials } from './credentials.ts';
 
@@ -27,14 +28,22 @@ export class SourceImporter {
     return prepared;
   }
 
-  /** Makes sure that this worker has the base commit and the newest checkpoint's tree: it may never have seen the session. */
+  /** Makes sure that this worker has the base commit and the newest recorded files: it may never have seen the session. */
   async ensure(sessionId: string, signal: AbortSignal): Promise<void> {
     const { task, base } = await this.#store.sessions.get(sessionId);
     if (base === null) return;
     await this.#git.ensureBase(sessionId, task.source, base, await this.#credentials.git(sessionId), signal);
     const git = this.#git.open(sessionId);
     const checkpoint = await this.#store.journal.latest(sessionId);
-    if (checkpoint === null || (await git.has(checkpoint.tree))) return;
-    for (const pack of await this.#store.journal.packs(sessionId)) await git.ingest(await this.#store.blobs.get(pack));
+    if (checkpoint !== null && !(await git.has(checkpoint.tree))) {
+      for (const pack of await this.#store.journal.packs(sessionId)) await this.#ingest(git, pack);
+    }
+    const files = await this.#store.effects.files(sessionId, checkpoint?.turn ?? 0);
+    if (files === null || files.pack === null || (await git.has(files.tree))) return;
+    await this.#ingest(git, files.pack);
+  }
+
+  async #ingest(git: SessionGit, pack: string): Promise<void> {
+    await git.ingest(await this.#store.blobs.get(pack));
   }
 }

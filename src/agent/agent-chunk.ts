@@ -6,6 +6,7 @@ import type { StuckLimits } from '../domain/stuck.ts';
 import type { ModelAccess } from '../model/provider.ts';
 import type { Entry, Thread } from '../store/journal.ts';
 import { goOn, untold, type Instructions } from './agent-run.ts';
+import { EffectGuard, type GuardParts } from './effect-guard.ts';
 import { openAgentSession } from './agent-session.ts';
 import { isLong } from './compaction.ts';
 import { markRun, markTools } from './fault-points.ts';
@@ -45,6 +46,7 @@ export interface ChunkJob {
   /** The thread of the session's newest checkpoint. */
   readonly newest: string;
   readonly recording: Omit<Recording, 'signal'>;
+  readonly effects: Omit<GuardParts, 'turn'>;
   readonly instructions: Instructions;
   /** Something of ours that the agent must know before its next request; null for nothing. */
   readonly note: string | null;
@@ -95,7 +97,9 @@ export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
   const suspension = new Suspension();
   const recording = { ...job.recording, signal: AbortSignal.any([signal, suspension.signal]) };
   const results = recordedResults(job, reply);
-  const persistence = new PersistenceExtension(recording, thread, results.keys());
+  const turn = () => ({ thread: thread.id, after: persistence.turn, base: ledger.usage.turns });
+  const guard = await EffectGuard.open({ ...job.effects, turn }, { thread: thread.id, after: thread.turn });
+  const persistence = new PersistenceExtension(recording, thread, { answered: results.keys(), guard });
   const session = await openAgentSession({
     cwd,
     access: job.access,
@@ -103,7 +107,7 @@ export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
     systemPrompt: job.systemPrompt,
     tools: snapshot.tools,
     customTools: markTools(
-      givingAgain([...job.tools, ...delegation(job, persistence, suspension)], results),
+      givingAgain(guard.guarded([...job.tools, ...delegation(job, persistence, suspension)]), results),
       snapshot.sessionId,
     ),
     noInteraction,

@@ -1,4 +1,5 @@
 import { addUsage, noUsage, type Usage } from '../domain/usage.ts';
+import type { Files } from '../store/effects.ts';
 import type { FileState } from '../store/journal.ts';
 
 /**
@@ -20,6 +21,8 @@ export class Ledger {
   files: FileState;
   /** True when a tool may have changed files since these were taken. */
   touched = false;
+  /** The files after a call with effects outside, while nothing has changed them since; they build on those of the last checkpoint. */
+  settled: Files | null = null;
 
   /** @param recorded usage as of the last checkpoint. */
   constructor(recorded: Usage, lost: Usage, files: FileState) {

@@ -3,7 +3,9 @@ import type { AgentSession } from '@earendil-works/pi-coding-agent';
 import { isToolName, toolClasses } from '../domain/tools.ts';
 import type { Usage } from '../domain/usage.ts';
 import { faultPoint } from '../fault-point.ts';
+import type { Settlement } from '../store/effects.ts';
 import type { Checkpoint, Entry, FileState, Journal, Thread } from '../store/journal.ts';
+import type { EffectGuard } from './effect-guard.ts';
 import type { Ledger } from './ledger.ts';
 import { entriesOf, isGood, summaryCosts, usageOf } from './transcript.ts';
 
@@ -41,17 +43,26 @@ export class PersistenceExtension {
   #turn: number;
   /** Tool calls whose recorded results are still to be given again. */
   readonly #awaited: Set<string>;
+  readonly #guard: EffectGuard;
   #open: Partial<Usage> = {};
   #pending: Promise<void> = Promise.resolve();
   #failure: unknown = null;
 
-  /** @param answered the calls of the replayed reply that get their recorded results. */
-  constructor(recording: Recording, thread: Thread, answered: Iterable<string>) {
+  /**
+   * @param replay.answered the calls of the replayed reply that get their recorded results
+   * @param replay.guard is told of replies and results, and says which results end an effect outside
+   */
+  constructor(
+    recording: Recording,
+    thread: Thread,
+    replay: { readonly answered: Iterable<string>; readonly guard: EffectGuard },
+  ) {
     this.#recording = recording;
     this.#thread = thread.id;
     this.#recorded = thread.entries.length;
     this.#turn = thread.turn;
-    this.#awaited = new Set(answered);
+    this.#awaited = new Set(replay.answered);
+    this.#guard = replay.guard;
   }
 
   /** The turn of the thread's last checkpoint, 0 before the first; settle first. */
@@ -108,6 +119,7 @@ export class PersistenceExtension {
   #beforeTool(toolName: string): void {
     if (!changesFiles(toolName)) return;
     this.#recording.ledger.touched = true;
+    this.#recording.ledger.settled = null;
     this.#recording.beforeEffect();
   }
 
@@ -115,12 +127,16 @@ export class PersistenceExtension {
     this.#open = { ...usageOf(message), turns: 1 };
     this.#recording.ledger.openTurn(this.#open);
     await this.settle();
+    this.#guard.onReply();
     if (this.#awaited.size === 0) await this.#append(entries);
   }
 
-  async #onResult({ toolCallId }: ToolResultMessage, entries: readonly Entry[]): Promise<void> {
-    this.#awaited.delete(toolCallId);
-    if (this.#awaited.size === 0) await this.#append(entries);
+  async #onResult(message: ToolResultMessage, entries: readonly Entry[]): Promise<void> {
+    const { ledger, takeFiles } = this.#recording;
+    this.#awaited.delete(message.toolCallId);
+    const settlement = await this.#guard.onResult(message, () => takeFiles(ledger.files));
+    if (this.#awaited.size === 0) await this.#append(entries, settlement);
+    if (settlement !== undefined) ledger.settled = settlement.files;
   }
 
   async #onTurn(entries: readonly Entry[]): Promise<void> {
@@ -137,7 +153,8 @@ export class PersistenceExtension {
   async #commit(position: Pick<Checkpoint, 'turn' | 'thread' | 'seq' | 'usage'>): Promise<void> {
     const { journal, sessionId, epoch, ledger, takeFiles, onCheckpoint } = this.#recording;
     await faultPoint('before:tree-written', sessionId);
-    const taken = ledger.touched ? await takeFiles(ledger.files) : { ...ledger.files, pack: null, full: false };
+    const unchanged = { ...ledger.files, pack: null, full: false };
+    const taken = ledger.settled ?? (ledger.touched ? await takeFiles(ledger.files) : unchanged);
     await faultPoint('after:tree-written', sessionId);
     const checkpoint = { ...taken, ...position, at: Date.now() };
     await journal.commit(sessionId, epoch, checkpoint);
@@ -145,15 +162,16 @@ export class PersistenceExtension {
     await faultPoint('after:transaction-committed', sessionId);
     ledger.files = taken;
     ledger.touched = false; // No tool starts before this checkpoint is committed.
+    ledger.settled = null;
     this.#turn = position.turn;
     onCheckpoint(checkpoint);
   }
 
-  async #append(entries: readonly Entry[]): Promise<readonly Entry[]> {
+  async #append(entries: readonly Entry[], settlement?: Settlement): Promise<readonly Entry[]> {
     const { journal, sessionId, epoch } = this.#recording;
     const fresh = entries.slice(this.#recorded);
     if (fresh.length === 0) return fresh;
-    const write = { thread: this.#thread, fromSeq: this.#recorded + 1, entries: fresh };
+    const write = { thread: this.#thread, fromSeq: this.#recorded + 1, entries: fresh, settlement };
     await journal.append(sessionId, epoch, write);
     await faultPoint('after:entries-written', sessionId);
     this.#recorded = entries.length;

@@ -44,9 +44,13 @@ export function givingAgain(tools: readonly ToolDefinition[], results: Results):
     execute: async (callId, ...rest) => {
       const recorded = results.get(callId);
       if (recorded === undefined) return tool.execute(callId, ...rest);
-      const { content, details, isError } = recorded;
-      if (isError) throw new Error(content.map((part) => (part.type === 'text' ? part.text : '')).join(''));
-      return { content, details };
+      return again(recorded);
     },
   }));
+}
+
+/** What a tool has to give for this result; pi makes the same error result of the same message. */
+export function again({ content, details, isError }: ToolResultMessage) {
+  if (isError) throw new Error(content.map((part) => (part.type === 'text' ? part.text : '')).join(''));
+  return { content, details: details as unknown };
 }

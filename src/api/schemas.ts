@@ -1,12 +1,12 @@
 import { z } from '@hono/zod-openapi';
 import { Contract, Question } from '../domain/contract.ts';
+import { Egress } from '../domain/egress.ts';
 import { failureCodes } from '../domain/failure.ts';
 import { ModelSpec, thinkingLevels, modelProviders } from '../domain/model-spec.ts';
 import { pauseReasons } from '../domain/pause.ts';
 import { pathFault } from '../domain/relative-path.ts';
 import { phases, stages } from '../domain/session.ts';
-import { TaskLimits } from '../domain/task.ts';
-import { redEnds, testStrategies } from '../domain/task.ts';
+import { redEnds, TaskLimits, testStrategies } from '../domain/task.ts';
 import { waiving } from './contract-schemas.ts';
 
 const short = z.string().trim().min(1).max(255);
@@ -111,6 +111,7 @@ export const CreateSession = z
       description:
         'What is kept when the last round is red: the newest work, or that of the round with the fewest commands not green.',
     }),
+    egress: Egress,
     webhook: z
       .strictObject({
         url: z.string().min(1).max(2000),
@@ -142,7 +143,6 @@ export const ReasonBody = z
 export const Credentials = z
   .strictObject({ modelApiKey: z.string().min(1), gitToken: z.string().min(1), gitUsername: short })
   .partial();
-
 export const ResumeBody = z
   .strictObject({ requestId, limits: Limits, credentials: Credentials })
   .partial()

@@ -246,6 +246,7 @@ function taskOf(
     keepIgnored: body.keepIgnored,
     strict: body.strict,
     onRedEnd: body.onRedEnd,
+    egress: body.egress,
     webhook: body.webhook === undefined ? null : { url: body.webhook.url, events: body.webhook.events ?? null },
     labels: body.labels,
     preflightTimeoutMs: body.preflightTimeoutMs ?? defaults.preflightTimeoutMs,

@@ -9,6 +9,8 @@ export interface TaskDemands {
   readonly discovered?: readonly string[];
   /** The remote that the delivery pushes to, or null. */
   readonly remote: string | null;
+  /** Hosts that the agent's commands may reach, see EgressRule. */
+  readonly egress?: readonly string[];
 }
 
 type Source = ContractItem['source'];
@@ -50,6 +52,10 @@ export function mergeSkill(
       [draft.acceptance, 'model'],
     ]),
     ...itemsOf('remote', [[task.remote === null ? [] : [task.remote], 'task']]),
+    ...itemsOf('host', [
+      [task.egress, 'task'],
+      [skill?.egress, 'skill'],
+    ]),
     ...itemsOf('question', [[questions.map(({ id }) => id), 'model']]),
   ];
   const named = (kind: ItemKind) => items.filter((item) => item.kind === kind).map(({ name }) => name);

@@ -88,7 +88,7 @@ export type ContractDraft = z.infer<typeof ContractDraft>;
  */
 export const ContractItem = z.strictObject({
   kind: z.enum(itemKinds),
-  /** The input's name, glob, tool, path, command, remote or question id. */
+  /** The input's name, glob, tool, path, command, remote, host rule or question id. */
   name: z.string(),
   state: z.enum(['satisfied', 'missing', 'unverified', 'waived']),
   /** Who demands it; `person` is whoever edited the contract. */
@@ -184,7 +184,7 @@ function textOf(item: ContractItem, { questions, missingInformation }: Contract)
   );
   if (item.kind === 'question') return missingInformation[index] ?? item.name;
   if (item.kind === 'input') return index >= 0 ? null : `Input "${item.name}" is not given`;
-  return `${nouns[item.kind]} "${item.name}" is missing (the ${item.source} requires it): ${item.evidence}`;
+  return `${words[item.kind]} "${item.name}" is missing (the ${item.source} requires it): ${item.evidence}`;
 }
 
-const nouns = { file: 'File', tool: 'Tool', script: 'Script', command: 'Command', remote: 'Remote' } as const;
+const words = { file: 'File', tool: 'Tool', script: 'Script', command: 'Command', remote: 'Remote', host: 'Host' };

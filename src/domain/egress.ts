@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { Contract } from './contract.ts';
 
 /** The ports of a rule that names none: plain HTTP and TLS. */
 const webPorts = [80, 443] as const;
@@ -21,6 +22,15 @@ export const EgressRule = z
   .refine((rule) => parseRule(rule) !== null, {
     error: 'must be a host name, *.name.tld, or either with :port; no address, no path, no scheme',
   });
+
+/** The list of a task. */
+export const Egress = z
+  .array(EgressRule)
+  .max(50)
+  .default([])
+  .describe(
+    'Hosts that the commands of the agent may reach over HTTP and HTTPS: name, *.name.tld, name:port. None by default.',
+  );
 
 /** What the commands of a task may reach: nothing, or the hosts of some rules. */
 export const NetworkPolicy = z.union([z.literal('none'), z.array(EgressRule).min(1)]);
@@ -47,6 +57,23 @@ export function isGranted(rules: readonly string[], wanted: string): boolean {
 export function ruleFor({ host, port }: Destination): string | null {
   if (!hostName.test(host)) return null;
   return (webPorts as readonly number[]).includes(port) ? host : `${host}:${port}`;
+}
+
+/** What the commands of the agent may reach: the hosts that were named and granted, in one order whoever named them. */
+export function networkOf({ items }: Pick<Contract, 'items'>): NetworkPolicy {
+  const granted = items.filter(({ kind, state }) => kind === 'host' && state === 'satisfied').map(({ name }) => name);
+  return granted.length === 0 ? 'none' : granted.toSorted();
+}
+
+/** True when commands can have effects outside: on hosts that they may reach, or anywhere when there are no walls. */
+export function reachesOut({
+  kind,
+  network,
+}: {
+  readonly kind: 'bwrap' | 'off';
+  readonly network: NetworkPolicy;
+}): boolean {
+  return kind === 'off' || network !== 'none';
 }
 
 interface ParsedRule {

@@ -15,8 +15,11 @@ export interface SessionEvent {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** `started` once at the beginning, `stage` at each change of state or stage, the others in between. */
-export type EventType = 'started' | 'stage' | 'plan' | 'turn';
+/**
+ * `started` once at the beginning, `stage` at each change of state or stage, the others in between: `blocked_host` once for each host
+ * that commands tried to reach and may not.
+ */
+export type EventType = 'started' | 'stage' | 'plan' | 'turn' | 'blocked_host';
 
 /** The types that are sent to a webhook. */
 export function isAnnounced(type: EventType): boolean {

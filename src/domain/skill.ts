@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { EgressRule } from './egress.ts';
 import { HoldfastError } from './failure.ts';
 import { pathFault } from './relative-path.ts';
 import { isToolName, toolNames } from './tools.ts';
@@ -24,6 +25,8 @@ export interface Skill {
   readonly requiredScripts: readonly string[];
   /** Commands that decide whether the task is done. */
   readonly acceptance: readonly string[];
+  /** Hosts that its commands must reach; see EgressRule. */
+  readonly egress: readonly string[];
   readonly body: string;
 }
 
@@ -73,6 +76,7 @@ const SkillFrontmatter = z.strictObject({
   metadata: z.record(z.string(), z.unknown()).optional(),
   'allowed-tools': z.union([z.string(), z.array(z.string())]).optional(),
   'disable-model-invocation': z.boolean().optional(),
+  egress: few(EgressRule),
 });
 
 /** A variable in the body, and `\{{`, which stands for two braces. */
@@ -117,7 +121,7 @@ export function checkSkill(frontmatter: unknown, body: string): CheckedSkill {
     faults.push({ path: `required_inputs.${index}`, message: `${name} is declared twice` });
   }
   if (!parsed.success || faults.length > 0) return { faults };
-  const { name, description, acceptance, ...required } = parsed.data;
+  const { name, description, acceptance, egress, ...required } = parsed.data;
   return {
     skill: {
       name,
@@ -127,6 +131,7 @@ export function checkSkill(frontmatter: unknown, body: string): CheckedSkill {
       requiredTools: required.required_tools,
       requiredScripts: required.required_scripts,
       acceptance,
+      egress,
       body,
     },
   };

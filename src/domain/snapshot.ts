@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { NetworkPolicy } from './egress.ts';
 import { ModelSpec } from './model-spec.ts';
 import { Author, Parent, redEnds, Source, TaskLimits, testStrategies } from './task.ts';
 import { Approval, Waiver } from './waiver.ts';
@@ -51,7 +52,7 @@ export const Snapshot = z.strictObject({
   limits: TaskLimits,
   sandbox: z.strictObject({
     kind: z.enum(['bwrap', 'off']),
-    network: z.literal('none'),
+    network: NetworkPolicy,
     /** Limits of each command by name; absent in snapshots from before they were frozen. */
     limits: z.record(z.string(), z.int()).optional(),
   }),

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { Egress } from './egress.ts';
 import { ModelSpec } from './model-spec.ts';
 
 /** Where the code comes from. */
@@ -74,6 +75,8 @@ export const Task = z.strictObject({
   keepIgnored: z.array(z.string()).default([]),
   strict: z.boolean().default(false),
   onRedEnd: z.enum(redEnds).default('keep'),
+  /** Hosts that the agent's commands may reach; see EgressRule. */
+  egress: Egress,
   webhook: z.strictObject({ url: z.string(), events: z.array(z.string()).nullable() }).nullable(),
   labels: z.array(z.string()),
   preflightTimeoutMs: z.int(),

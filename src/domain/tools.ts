@@ -1,5 +1,8 @@
-/** What a tool can do to the work tree: nothing (`read`), or something that the restored tree undoes (`local`). */
-export type ToolClass = 'read' | 'local';
+/**
+ * What a tool can do: nothing that stays (`read`), something that the restored tree undoes (`local`), or something outside that nothing
+ * here undoes (`external`). The first two are done again after a crash; the last never is.
+ */
+export type ToolClass = 'read' | 'local' | 'external';
 
 /** Every tool an agent may have. The first seven are pi's, the others ours, which only talk to Holdfast. */
 export const toolClasses = {
@@ -15,7 +18,7 @@ export const toolClasses = {
   report_blocked: 'read',
   // The call itself changes nothing: what its sub-agent does is journaled step by step.
   task: 'read',
-} as const satisfies Record<string, ToolClass>;
+} as const satisfies Record<string, Exclude<ToolClass, 'external'>>;
 
 /** A tool of {@link toolClasses}. */
 export type ToolName = keyof typeof toolClasses;
@@ -41,6 +44,11 @@ export function whitelistFor(skill: readonly string[], persons: readonly string[
 
 function isOneOf(names: readonly ToolName[], name: ToolName): boolean {
   return names.includes(name);
+}
+
+/** The class of a tool in a session whose commands are walled in, or can reach the network. */
+export function classOf(name: ToolName, commandsReachOut: boolean): ToolClass {
+  return name === 'bash' && commandsReachOut ? 'external' : toolClasses[name];
 }
 
 /** True for a name of {@link toolClasses}. */

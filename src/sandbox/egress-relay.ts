@@ -1,23 +1,17 @@
+import { readFileSync } from 'node:fs';
+
 /** Where the proxy's socket and the program that serves the relay lie inside. */
 const SOCKET = '/run/holdfast/egress.sock';
 const NODE = '/run/holdfast/node';
 const PORT = 3128;
 
-/** Programs speak to a proxy over TCP; this carries each of their connections to the proxy's socket, and knows nothing of HTTP. */
-const relay = `const { writeSync, closeSync } = require('node:fs');
-const net = require('node:net');
-net.createServer({ allowHalfOpen: true }, (inner) => {
-  const outer = net.connect({ path: '${SOCKET}', allowHalfOpen: true });
-  inner.on('error', () => outer.destroy());
-  outer.on('error', () => inner.destroy());
-  inner.pipe(outer).pipe(inner);
-}).listen(${PORT}, '127.0.0.1', () => { writeSync(3, 'ready'); closeSync(3); });`;
+const program = readFileSync(new URL('egress-relay-program.mjs', import.meta.url), 'utf8');
 
 /**
  * Starts the relay, waits until it listens, and becomes the command. The relay is no child of the command, which may wait for all of its
  * own, and holds none of its descriptors; it ends with the last process of the sandbox.
  */
-const script = `ready=$( (exec -c "$0" --max-old-space-size=64 -e "$1" 3>&1 </dev/null >/dev/null 2>/dev/null &) )
+const script = `ready=$( (exec -c "$0" --max-old-space-size=64 --input-type=module -e "$1" ${SOCKET} ${PORT} 3>&1 </dev/null >/dev/null 2>/dev/null &) )
 [ "$ready" = ready ] || { echo '[sandbox] the way to the egress proxy could not be opened' >&2; exit 125; }
 shift; exec "$@"`;
 
@@ -28,7 +22,7 @@ export function relayMounts(socketPath: string, node: number): string[] {
 
 /** A command behind a relay. */
 export function relayed(argv: readonly string[]): string[] {
-  return ['/bin/bash', '-c', script, NODE, relay, ...argv];
+  return ['/bin/bash', '-c', script, NODE, program, ...argv];
 }
 
 const url = `http://127.0.0.1:${PORT}`;

@@ -49,6 +49,14 @@ export interface SandboxSpec {
   readonly limits?: Partial<SandboxLimits>;
 }
 
+/** What a session's commands have besides its files. */
+export interface CommandAccess {
+  /** Their way out, see {@link SandboxSpec}. */
+  readonly egress?: SandboxSpec['egress'];
+  /** What they were refused since it was last asked, in words for the model. */
+  readonly takeRefusals?: () => readonly string[];
+}
+
 /** How one command is started. */
 export interface SpawnOptions {
   /** Working directory as seen inside; default: the workspace. */

@@ -2,7 +2,9 @@ import { HoldfastError } from '../domain/failure.ts';
 import { addUsage, noUsage, type Usage } from '../domain/usage.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { Database, Queries, Row } from './database.ts';
+import { closeEffects, settle, type Settlement } from './effects.ts';
 import { appendEvent } from './events.ts';
+import { fence } from './fence.ts';
 
 /** A transcript entry: JSON that only `agent/` understands. */
 export type Entry = Readonly<Record<string, unknown>>;
@@ -88,8 +90,8 @@ export class Journal {
   }
 
   /**
-   * Appends entries to a thread from position `fromSeq` on (the first entry is 1), replacing whatever an older attempt left there,
-   * and commits the checkpoint, if one is given, in the same transaction.
+   * Appends entries to a thread from position `fromSeq` on (the first entry is 1), replacing whatever an older attempt left there, and
+   * commits the checkpoint or the end of a call with effects outside, if one is given, in the same transaction.
    * @throws HoldfastError STALE_ATTEMPT
    */
   append(
@@ -100,6 +102,7 @@ export class Journal {
       readonly fromSeq: number;
       readonly entries: readonly Entry[];
       readonly checkpoint?: Checkpoint;
+      readonly settlement?: Settlement | undefined;
     },
   ): Promise<void> {
     const { thread, fromSeq } = write;
@@ -111,6 +114,7 @@ export class Journal {
       for (const [index, entry] of write.entries.entries()) {
         await queries.run(sql, sessionId, thread, fromSeq + index, epoch, JSON.stringify(entry));
       }
+      if (write.settlement !== undefined) await settle(queries, sessionId, write.settlement);
       if (write.checkpoint !== undefined) await insertCheckpoint(queries, sessionId, epoch, write.checkpoint);
       await faultPoint('before:entries-written', sessionId);
     });
@@ -196,12 +200,6 @@ function parseEntry(row: Row): Entry {
   return JSON.parse(String(row['entry_json'])) as Entry;
 }
 
-async function fence(queries: Queries, sessionId: string, epoch: number): Promise<void> {
-  const row = await queries.get('SELECT epoch FROM sessions WHERE id = ?', sessionId);
-  if (Number(row?.['epoch']) === epoch) return;
-  throw new HoldfastError('STALE_ATTEMPT', `Another attempt has taken over session ${sessionId}.`);
-}
-
 async function insertCheckpoint(
   queries: Queries,
   sessionId: string,
@@ -215,6 +213,7 @@ async function insertCheckpoint(
     pack = excluded.pack, is_full = excluded.is_full, usage_json = excluded.usage_json, at = excluded.at`;
   const files = [tree, kept, JSON.stringify(ignored), pack, full ? 1 : 0] as const;
   await queries.run(sql, sessionId, turn, thread, seq, epoch, ...files, JSON.stringify(usage), at);
+  await closeEffects(queries, sessionId, thread);
   await faultPoint('before:transaction-committed', sessionId); // In its middle: whoever dies here has written nothing.
   const { inputTokens, outputTokens, costUsd } = usage;
   const data = { turn, inputTokens, outputTokens, costUsd, ...(thread !== MAIN && { task: thread }) };

@@ -82,4 +82,12 @@ export const migrations: readonly string[] = [
   CREATE TABLE checks (id BIGINT PRIMARY KEY, at BIGINT NOT NULL);
   INSERT INTO checks (id, at) VALUES (1, 0);
   `,
+  `
+  CREATE TABLE effects (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, thread TEXT NOT NULL, after_turn BIGINT NOT NULL,
+    ordinal BIGINT NOT NULL, step BIGINT NOT NULL, base_turn BIGINT NOT NULL, epoch BIGINT NOT NULL, call_id TEXT NOT NULL,
+    tool TEXT NOT NULL, outcome TEXT NOT NULL, files_json TEXT, results_json TEXT,
+    PRIMARY KEY (session_id, thread, after_turn, ordinal)
+  );
+  `,
 ];

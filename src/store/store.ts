@@ -4,6 +4,7 @@ import { ArtifactRecords } from './artifacts.ts';
 import { FileBlobs } from './blobs.ts';
 import { SqliteDatabase } from './database.ts';
 import { DeliveryRecords } from './deliveries.ts';
+import { EffectRecords } from './effects.ts';
 import { EventRecords } from './events.ts';
 import { Journal } from './journal.ts';
 import { KeptBlobs } from './kept-blobs.ts';
@@ -20,6 +21,7 @@ export interface Store {
   readonly sessions: SessionRecords;
   readonly journal: Journal;
   readonly outcomes: OutcomeRecords;
+  readonly effects: EffectRecords;
   readonly events: EventRecords;
   readonly deliveries: DeliveryRecords;
   readonly artifacts: ArtifactRecords;
@@ -47,6 +49,7 @@ export function openStore(options: { readonly directory: string; readonly master
     sessions: new SessionRecords(db),
     journal: new Journal(db),
     outcomes: new OutcomeRecords(db),
+    effects: new EffectRecords(db),
     events: new EventRecords(db),
     deliveries: new DeliveryRecords(db),
     artifacts: new ArtifactRecords(db, blobs),

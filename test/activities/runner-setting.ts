@@ -42,6 +42,12 @@ export interface RunnerOptions {
 
 /** Patience with an agent that does not get on, in the tests. */
 export const stuck: StuckLimits = { repeats: 3, idleTurns: 8 };
+/** Every name leads to this machine, and commands may go there when their session names the host. */
+const here = {
+  privateNetworks: ['127.0.0.0/8'],
+  resolve: async () => [{ address: '127.0.0.1', family: 4 }],
+};
+
 const limits: Limits = { maxSteps: 100, maxIterations: 3 };
 
 /** This process as a worker whose data lies below a directory. */
@@ -60,7 +66,16 @@ export function openRunner(
   const sandbox = createSandbox({ mode: 'bwrap' });
   const store = openStore({ directory: join(root, 'store') });
   const git = new GitManager({ sandbox, directory });
-  const runner = new ExecutionRunner({ store, git, sandbox, streamIdleMs: 3000, stuck, owner, isStopping });
+  const runner = new ExecutionRunner({
+    store,
+    git,
+    sandbox,
+    streamIdleMs: 3000,
+    stuck,
+    owner,
+    isStopping,
+    egress: here,
+  });
   const close = (): void => {
     store.close();
     sandbox.dispose();
@@ -113,4 +128,10 @@ export async function runnerSetting(
     },
     file: async (tree, path) => (await git.open(SESSION).readFile(tree, path, 1_000_000))?.toString('utf8'),
   };
+}
+
+/** The same session, whose commands may reach these hosts (see EgressRule). */
+export function reaching(setting: RunnerSetting, network: readonly string[]): RunnerSetting {
+  const snapshot: Snapshot = { ...setting.snapshot, sandbox: { kind: 'bwrap', network: [...network] } };
+  return { ...setting, snapshot, chunk: (changes, signal) => setting.chunk({ snapshot, ...changes }, signal) };
 }

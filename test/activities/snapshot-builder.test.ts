@@ -46,6 +46,19 @@ test('the same agreement has the same digest, whatever the order of its keys', a
   );
 });
 
+test('the hosts that commands may reach are part of what is frozen', async () => {
+  const { snapshots } = await builder();
+  const open = (network: Snapshot['sandbox']['network']) => sample({ sandbox: { kind: 'bwrap', network } });
+  const frozen = await snapshots.freeze(open(['a.test', 'b.test']), sampleContract(true));
+  expect((await snapshots.load(frozen.digest)).sandbox.network).toEqual(['a.test', 'b.test']);
+  const digests = await Promise.all(
+    ['none' as const, ['a.test']].map(
+      async (network) => (await snapshots.freeze(open(network), sampleContract(true))).digest,
+    ),
+  );
+  expect(new Set([frozen.digest, ...digests]).size).toBe(3);
+});
+
 test('any change of any text changes the canonical form', () => {
   fc.assert(
     fc.property(

@@ -12,6 +12,7 @@ import {
   openQuestions,
 } from '../../src/domain/contract.ts';
 import { mergeSkill } from '../../src/domain/contract-merge.ts';
+import { networkOf } from '../../src/domain/egress.ts';
 import type { Skill } from '../../src/domain/skill.ts';
 
 const draft = (changes: object = {}) => ContractDraft.parse({ goal: 'Move the module.', ...changes });
@@ -23,6 +24,7 @@ const skill = (changes: Partial<Skill> = {}): Skill => ({
   requiredTools: [],
   requiredScripts: [],
   acceptance: [],
+  egress: [],
   body: '',
   ...changes,
 });
@@ -138,6 +140,19 @@ test('only commands that somebody demanded decide, or else those that the model 
     remote: null,
   });
   expect(acceptanceOf(assess(demanded, known({ findings })))).toEqual(['make lint', 'make check']);
+});
+
+test('a host is frozen when it is granted, and one that only a skill of the repository names blocks', () => {
+  const demands = { acceptance: [], remote: null, egress: ['b.test', 'a.test'] };
+  const contract = mergeSkill(draft(), skill({ egress: ['*.c.test'] }), demands);
+  const found = (name: string, confirmed: boolean) => ({ kind: 'host', name, confirmed, evidence: 'e' }) as const;
+  const asked = [found('a.test', true), found('b.test', true)];
+  const all = assess(contract, known({ findings: [...asked, found('*.c.test', true)] }));
+  expect(networkOf(all)).toEqual(['*.c.test', 'a.test', 'b.test']);
+  const some = assess(contract, known({ findings: [...asked, found('*.c.test', false)], onMissing: 'assume' }));
+  expect(missingInfo(some)).toEqual(['Host "*.c.test" is missing (the skill requires it): e']);
+  expect(networkOf(some)).toEqual(['a.test', 'b.test']);
+  expect(networkOf(assess(mergeSkill(draft(), null), known()))).toBe('none');
 });
 
 test('a remote that must take the push blocks until a probe reaches it', () => {

@@ -1,15 +1,17 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { findTemporalCli } from '../../scripts/setup/temporal-cli.mjs';
 import { until } from '../support/holdfast.ts';
 import { canaries, startSetting, type Setting } from '../support/scripted-setting.ts';
 
 let setting: Setting;
 beforeAll(async () => {
-  setting = await startSetting();
+  setting = await startSetting({ EGRESS_PRIVATE_NETWORKS: '127.0.0.0/8' });
 });
 afterAll(() => setting.stop());
 
@@ -169,4 +171,44 @@ test('no secret is in the data directory, the logs of the processes, or their ar
   for (const name of ['main', 'worker', 'api', 'temporal'] as const) {
     expect(leaks(readFileSync(`/proc/${holdfast.pid(name)}/cmdline`, 'latin1'))).toEqual([]);
   }
+});
+
+test('commands reach the hosts that the task names: shown in the contract, frozen, and every other host is an event', async () => {
+  const { holdfast, git, request, fileAt } = setting;
+  const seen: string[] = [];
+  const outside = createServer((asked, response) => {
+    seen.push(asked.url ?? '');
+    response.end('from outside\n');
+  });
+  await new Promise<void>((resolve) => outside.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void outside.close());
+  const { port } = outside.address() as AddressInfo;
+  const repoUrl = await git.createRepository('egress', files);
+  const task = { egress: [`LOCALHOST:${port}`], userPrompt: `Do what the scenario egress says, with port ${port}.` };
+  const id = await holdfast.create(request('egress', repoUrl, task));
+  const done = await holdfast.reach(id, 'COMPLETE', 'FAILED');
+  expect(done).toMatchObject({ state: 'COMPLETE' });
+  expect(fileAt('egress', done.result.branch, 'answers.txt')).toMatch(
+    /^from outside\n\[holdfast\] elsewhere.test:80 is blocked/,
+  );
+  expect(seen).toEqual(['/agent']);
+  const { items } = (await holdfast.call('GET', `/api/sessions/${id}/contract`)).body.data;
+  expect(items).toContainEqual(
+    expect.objectContaining({ kind: 'host', name: `localhost:${port}`, state: 'satisfied' }),
+  );
+  const { snapshot } = (await holdfast.call('GET', `/api/sessions/${id}/snapshot`)).body.data;
+  expect(snapshot.sandbox).toEqual({ kind: 'bwrap', network: [`localhost:${port}`] });
+  const events = (await holdfast.call('GET', `/api/sessions/${id}/events`)).body.data.items;
+  const blocked = events.filter(({ type }: { type: string }) => type === 'blocked_host');
+  expect(blocked).toMatchObject([{ data: { host: 'elsewhere.test', port: 80, rule: 'elsewhere.test' } }]);
+});
+
+test('a host rule that is none is refused by name', async () => {
+  const { holdfast, git, request } = setting;
+  const repoUrl = await git.createRepository('egress-wrong', files);
+  const egress = ['registry.npmjs.org', '*', '10.0.0.1', 'https://a.test/'];
+  const { status, body } = await holdfast.call('POST', '/api/sessions', request('lines', repoUrl, { egress }));
+  expect([status, body.error.code]).toEqual([422, 'INVALID_REQUEST']);
+  const paths = body.error.details.faults.map(({ path }: { path: string }) => path);
+  expect(paths).toEqual(['egress.1', 'egress.2', 'egress.3']);
 });

@@ -110,6 +110,14 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   /** Does what the documentation of a takeover leaves to do. */
   finishes: { turns: [bash('echo good > b.txt'), submit] },
+  /** Reaches for the host that its task names, and for one that it does not. */
+  egress: {
+    turns: ({ turn, userMessages }) => {
+      const port = /port (\d+)/.exec(userMessages[0] ?? '')?.[1] ?? '0';
+      const curl = (path: string) => `curl -sS --noproxy '' http://localhost:${port}/${path} >> answers.txt`;
+      return turn === 0 ? bash(`${curl('agent')}; curl -sS http://elsewhere.test/ >> answers.txt`) : submit;
+    },
+  },
   endless: { turns: ({ turn }) => bash(`echo ${turn} >> turns.txt`), ttftMs: 50 },
   /** Makes the check red first and green when the evidence has come back. */
   repairs: {

@@ -23,6 +23,7 @@ required_files: ["src/**/*.ts"]
 required_tools: [read, bash]
 required_scripts:
   - scripts/tidy.sh
+egress: [Registry.npmjs.org]
 acceptance:
   - npm test
 ---
@@ -39,6 +40,7 @@ Tidy {{module}} in {{style}}.
     requiredTools: ['read', 'bash'],
     requiredScripts: ['scripts/tidy.sh'],
     acceptance: ['npm test'],
+    egress: ['registry.npmjs.org'],
     body: 'Tidy {{module}} in {{style}}.\n',
   });
 });

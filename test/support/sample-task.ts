@@ -26,6 +26,7 @@ export function sampleTask(changes: Partial<Task> = {}): Task {
     keepIgnored: [],
     strict: false,
     onRedEnd: 'keep',
+    egress: [],
     webhook: null,
     labels: [],
     preflightTimeoutMs: 60_000,

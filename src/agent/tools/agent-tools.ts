@@ -1,6 +1,6 @@
 import type { ToolDefinition } from '@earendil-works/pi-coding-agent';
 import type { PlanStep } from '../../domain/events.ts';
-import type { Sandbox, SandboxSpec } from '../../sandbox/sandbox.ts';
+import type { CommandAccess, Sandbox, SandboxSpec } from '../../sandbox/sandbox.ts';
 import { bashTool } from './bash-tool.ts';
 import { controlTools } from './control-tools.ts';
 import { fileTools } from './file-tools.ts';
@@ -13,12 +13,14 @@ export function agentTools(options: {
   readonly spec: SandboxSpec;
   /** The wall time that the session has left, in milliseconds: no command runs longer. */
   readonly leftWallMs: () => number;
+  /** What commands have besides: the other tools never reach the network. */
+  readonly commands?: CommandAccess;
   readonly onPlan: (steps: readonly PlanStep[]) => Promise<void>;
 }): ToolDefinition[] {
-  const { whitelist, sandbox, spec, leftWallMs, onPlan } = options;
+  const { whitelist, sandbox, spec, leftWallMs, commands, onPlan } = options;
   const cwd = sandbox.workspacePath(spec);
   const all = [
-    bashTool(sandbox, spec, cwd, leftWallMs),
+    bashTool(sandbox, spec, { cwd, leftWallMs, ...commands }),
     ...fileTools(sandbox, spec, cwd),
     ...searchTools(sandbox, spec),
     ...controlTools(onPlan),

@@ -1,6 +1,6 @@
 import { createBashToolDefinition, type BashOperations, type ToolDefinition } from '@earendil-works/pi-coding-agent';
 import { defaultLimits } from '../../sandbox/limits.ts';
-import type { Sandbox, SandboxSpec } from '../../sandbox/sandbox.ts';
+import type { CommandAccess, Sandbox, SandboxSpec } from '../../sandbox/sandbox.ts';
 
 /** Below pi's own bounds (50 KB, 2,000 lines): beyond them pi writes a log file on the server and names it to the model. */
 const MAX_BYTES = 40_000;
@@ -12,7 +12,12 @@ const KEPT_BYTES = 256 * 1024;
  * pi's bash tool with commands run in the sandbox; the model sees the end of long output. A command that reaches the wall time that is left
  * to the session is ended like one that reaches its own timeout: the model is told so when the session goes on.
  */
-export function bashTool(sandbox: Sandbox, spec: SandboxSpec, cwd: string, leftWallMs: () => number): ToolDefinition {
+export function bashTool(
+  sandbox: Sandbox,
+  files: SandboxSpec,
+  { cwd, leftWallMs, egress, takeRefusals = () => [] }: CommandAccess & { cwd: string; leftWallMs: () => number },
+): ToolDefinition {
+  const spec: SandboxSpec = { ...files, ...(egress !== undefined && { egress }) };
   const operations: BashOperations = {
     exec: async (command, directory, { onData, signal, timeout }) => {
       if (signal?.aborted) throw new Error('aborted');
@@ -26,6 +31,7 @@ export function bashTool(sandbox: Sandbox, spec: SandboxSpec, cwd: string, leftW
       const { reason, exitCode } = await running.result;
       if (reason !== 'exit' && reason !== 'timeout' && reason !== 'aborted')
         output.add(Buffer.from(`\n[sandbox] killed: ${reason}\n`));
+      for (const refusal of takeRefusals()) output.add(Buffer.from(`\n${refusal}`));
       onData(output.text());
       // These two messages are pi's protocol for commands that did not end by themselves.
       if (reason === 'aborted') throw new Error('aborted');
