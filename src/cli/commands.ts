@@ -150,7 +150,7 @@ function parse(argv: readonly string[], { options, usage }: Command): { values: 
 }
 
 async function runTask([argument]: readonly string[], values: Values, context: CommandContext): Promise<number> {
-  const { client, env, tell } = context;
+  const { client, env } = context;
   const { body, idempotencyKey } = runRequest(argument, env);
   const headers = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
   const { sessionId } = await client.call<{ sessionId: string }>('POST', '/api/sessions', body, headers);

@@ -28,6 +28,7 @@ const anySkill: fc.Arbitrary<Skill> = fc
     requiredTools: wanted,
     requiredScripts: scripts,
     acceptance,
+    egress: [],
     body: '',
   }));
 const anyDraft = fc
@@ -182,6 +183,7 @@ test('every kind of item can be waived by its name, and a waiver of another kind
     requiredTools: ['same'],
     requiredScripts: ['same'],
     acceptance: ['same'],
+    egress: ['same'],
     body: '',
   };
   const merged = mergeSkill(draft, skill, { acceptance: [], remote: 'same' });
