@@ -4,6 +4,7 @@ import { HoldfastError } from './domain/failure.ts';
 export const faultSteps = [
   'workflow-started',
   'snapshot-frozen',
+  'session-claimed',
   'model-request',
   'stream',
   'entries-written',

@@ -14,6 +14,7 @@ import type { Limits } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { StuckLimits } from '../domain/stuck.ts';
 import { noUsage } from '../domain/usage.ts';
+import { faultPoint } from '../fault-point.ts';
 import type { Owner } from '../git/attempt-trees.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { WorkTree } from '../git/work-tree.ts';
@@ -92,7 +93,9 @@ export class ExecutionRunner {
   async runChunk(input: ChunkInput, signal: AbortSignal): Promise<ChunkOutcome> {
     const { snapshot } = input;
     const access = createModel(snapshot.model, input.modelKey, { idleTimeoutMs: this.#streamIdleMs });
+    await faultPoint('before:session-claimed', snapshot.sessionId);
     const resumption = await this.#store.journal.claim(snapshot.sessionId);
+    await faultPoint('after:session-claimed', snapshot.sessionId);
     await this.#overtake(snapshot.sessionId);
     const overtaken = new AbortController();
     const running = this.#run(input, access, resumption, AbortSignal.any([signal, overtaken.signal]));

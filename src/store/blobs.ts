@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
 
@@ -28,14 +29,15 @@ export class FileBlobs implements Blobs {
 
   constructor(root: string) {
     this.#root = root;
+    this.#sweep();
   }
 
   async put(bytes: Uint8Array | string): Promise<string> {
     const id = blobId(bytes);
     const path = this.#path(id);
-    const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+    const temporary = join(this.#incoming, [hostname(), process.pid, randomBytes(6).toString('hex')].join(':'));
     try {
-      await this.#makeDirectory(dirname(path));
+      for (const directory of [this.#incoming, dirname(path)]) await this.#makeDirectory(directory);
       await using file = await open(temporary, 'wx');
       await file.writeFile(bytes);
       await file.sync(); // The rename may only show complete bytes, also after loss of power.
@@ -68,9 +70,35 @@ export class FileBlobs implements Blobs {
     await rm(this.#path(id), { force: true });
   }
 
+  /** Where blobs are written, under the name of who writes them, before they get their own. */
+  get #incoming(): string {
+    return join(this.#root, 'incoming');
+  }
+
+  /** Removes what dead processes of this host were writing, as far as the disk can be written now. */
+  #sweep(): void {
+    try {
+      for (const name of existsSync(this.#incoming) ? readdirSync(this.#incoming) : []) {
+        const [host, pid] = name.split(':');
+        if (host === hostname() && !isAlive(Number(pid))) rmSync(join(this.#incoming, name), { force: true });
+      }
+    } catch {
+      // Another start will do it.
+    }
+  }
+
   #path(id: string): string {
     const hex = /^sha256:([0-9a-f]{64})$/.exec(id)?.[1];
     if (hex === undefined) throw new HoldfastError('STORAGE_FAILED', `${id} is not a blob id.`);
     return join(this.#root, hex.slice(0, 2), hex);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'; // Somebody else's, but there.
   }
 }

@@ -13,7 +13,7 @@ interface Mutation {
   readonly file: string;
   /** What is taken out, and what is put in its place; each must be there exactly once. */
   readonly replace: readonly (readonly [string, string])[];
-  readonly cell: { readonly point: string; readonly component: string };
+  readonly cells: { readonly points: readonly string[]; readonly component: string };
   /** The law that must be found violated. */
   readonly law: string;
 }
@@ -23,8 +23,8 @@ const mutations: readonly Mutation[] = [
     what: 'fencing removed: an attempt that was overtaken may go on writing',
     file: 'src/store/journal.ts',
     replace: [["if (Number(row?.['epoch']) === epoch) return;", 'if (row !== undefined) return;']],
-    cell: { point: 'before:tree-written', component: 'hung worker' },
-    law: 'each turn has one successful model request',
+    cells: { points: ['after:stream', 'before:tree-written'], component: 'hung worker' },
+    law: 'nobody writes but the attempt that claimed the session last',
   },
   {
     what: 'transaction split: each statement is committed by itself',
@@ -33,7 +33,7 @@ const mutations: readonly Mutation[] = [
       ["this.#db.exec('BEGIN IMMEDIATE');\n      try", 'try'],
       ["this.#db.exec('COMMIT');\n        return", 'return'],
     ],
-    cell: { point: 'before:transaction-committed', component: 'worker' },
+    cells: { points: ['before:transaction-committed'], component: 'worker' },
     law: 'no turn is missing among them',
   },
 ];
@@ -42,11 +42,11 @@ const root = join(import.meta.dirname, '..', '..');
 const unnoticed = mutations.filter((mutation) => !isNoticed(mutation));
 process.exitCode = unnoticed.length === 0 ? 0 : 1;
 
-function isNoticed({ what, file, replace, cell, law }: Mutation): boolean {
+function isNoticed({ what, file, replace, cells, law }: Mutation): boolean {
   process.stdout.write(`== ${what}\n`);
   const checkout = mkdtempSync(join(tmpdir(), 'holdfast-broken-'));
   try {
-    for (const part of ['src', 'scripts', 'package.json'])
+    for (const part of ['src', 'scripts', 'package.json', 'package-lock.json'])
       cpSync(join(root, part), join(checkout, part), { recursive: true });
     symlinkSync(join(root, 'node_modules'), join(checkout, 'node_modules'));
     let code = readFileSync(join(checkout, file), 'utf8');
@@ -55,11 +55,12 @@ function isNoticed({ what, file, replace, cell, law }: Mutation): boolean {
       code = code.replace(sound, () => broken);
     }
     writeFileSync(join(checkout, file), code);
-    const args = ['--checkout', checkout, '--point', cell.point, '--component', cell.component];
+    const points = cells.points.flatMap((point) => ['--point', point]);
+    const args = ['--checkout', checkout, ...points, '--component', cells.component];
     const { stdout, stderr, status } = spawnSync(process.execPath, [join(import.meta.dirname, 'main.ts'), ...args], {
       encoding: 'utf8',
     });
-    const red = status === 1 && stdout.includes(`RED ${cell.point}`) && stdout.includes(law);
+    const red = status === 1 && cells.points.every((point) => stdout.includes(`RED ${point}`)) && stdout.includes(law);
     process.stdout.write(`${stdout}${stderr}== ${red ? 'noticed' : 'NOT NOTICED'}\n`);
     return red;
   } finally {

@@ -53,8 +53,13 @@ export class Ground {
     const env = { TURNS_PER_CHUNK: '3', MODEL_BACKOFF_MS: '100', TEST_FAULT_POINTS: rendezvous.url };
     const scenarios = join(import.meta.dirname, 'scenario.ts');
     const ground = new Ground(await startSetting(env, { scenarios, anyKey: true, checkout }), rendezvous);
-    const found = await ground.judge(await ground.begin('undisturbed'));
-    if (found.length > 0) throw new Error(`The undisturbed run is not whole:\n${found.join('\n')}`);
+    const trial = await ground.begin('undisturbed');
+    const found = await ground.judge(trial);
+    if (found.length > 0) {
+      const story = ground.storyOf(trial);
+      await ground.close();
+      throw new Error(`The undisturbed run is not whole:\n${found.join('\n')}\n${story}`);
+    }
     ground.#tree = (await ground.#named('undisturbed'))[0]?.result?.tree ?? null;
     return ground;
   }
@@ -110,11 +115,7 @@ export class Ground {
       ...this.#kills.filter(({ at }) => at >= first).map(({ at, what }) => ({ at, what: `KILL ${what}` })),
     ];
     const lines = told.toSorted((a, b) => a.at - b.at).map(({ at, what }) => `  ${at - first} ms ${what}`);
-    const log = this.setting.holdfast
-      .log()
-      .split('\n')
-      .filter((line) => line.includes(sessionId))
-      .slice(-50);
+    const log = this.setting.holdfast.log().split('\n').slice(-60);
     return [...lines, '  log:', ...log.map((line) => `  ${line}`)].join('\n');
   }
 
@@ -130,7 +131,6 @@ export class Ground {
 
   async #close(): Promise<string[]> {
     const { holdfast } = this.setting;
-    this.#notePids();
     await this.rendezvous.close();
     await holdfast.drain();
     this.store.close();

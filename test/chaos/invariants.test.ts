@@ -53,11 +53,13 @@ const sound: Evidence = {
   latest,
   requests: [request('contract', 0, 0), ...turns.map((turn) => request('turn', turn, 100 + turn * 100))],
   webhooks: [webhook('evt_1'), webhook('evt_1')],
-  hits: turns.flatMap((turn) => [
-    hit('before:model-request', 99 + turn * 100),
-    hit('after:stream', 120 + turn * 100),
-    hit('after:entries-written', 130 + turn * 100),
-  ]),
+  hits: [hit('after:session-claimed', 50)].concat(
+    turns.flatMap((turn) => [
+      hit('before:model-request', 99 + turn * 100),
+      hit('after:stream', 120 + turn * 100),
+      hit('after:entries-written', 130 + turn * 100),
+    ]),
+  ),
   kills: 1,
   tree: 't',
   remote: { sha: 'c', content: CONTENT, updates: 1, commits: 1 },
@@ -79,6 +81,10 @@ test.each<[string, Partial<Evidence>]>([
   ['the branch was moved 2 times', { remote: { ...sound.remote, updates: 2 } }],
   ['replies to 6 questions instead of 7', { requests: sound.requests.slice(1) }],
   ['1 requests more than needed after 0 kills', { requests: [...sound.requests, request('contract', 0, 5)], kills: 0 }],
+  [
+    '1 writes of an overtaken',
+    { hits: [...sound.hits, hit('after:session-claimed', 800, 2), hit('after:entries-written', 900)] },
+  ],
   ['entries do not follow', { transcript: [...sound.transcript, { id: 'd', parentId: 'c' }] }],
   ['numbers 2 3', { events: sound.events.slice(1) }],
   ['turns 1 2 3 4 5', { events: sound.events.slice(0, -1) }],
@@ -98,6 +104,8 @@ test('a reply that was recorded and asked for again is noticed; one that died wi
     'turn 1 was recorded and',
   );
   const died = sound.hits.filter(({ at }) => at < 220 || at > 230).map((it) => (it.at > 230 ? { ...it, pid: 2 } : it));
+  died.push(hit('after:session-claimed', 290, 2));
+  died.sort((a, b) => a.at - b.at);
   expect(violations({ ...sound, requests: again, hits: [...died, asked] })).toEqual([]);
 });
 

@@ -85,6 +85,14 @@ export const laws: Readonly<Record<string, Law>> = {
         return unless(!known || slept, `turn ${turn} was recorded and bought again`);
       }),
     ),
+  'nobody writes but the attempt that claimed the session last': ({ hits }) => {
+    const owners = hits.filter(({ point }) => point === 'after:session-claimed');
+    const writes = hits.filter(
+      ({ point }) => point === 'after:entries-written' || point === 'after:transaction-committed',
+    );
+    const stale = writes.filter(({ at, pid }) => owners.findLast((owner) => owner.at <= at)?.pid !== pid);
+    return unless(stale.length === 0, `${stale.length} writes of an overtaken process were taken`);
+  },
   'the transcript is one unbroken chain': ({ transcript }) => {
     const [, ...chain] = transcript as readonly { id?: string; parentId?: string | null }[];
     const broken = chain.filter(({ parentId }, index) => parentId !== (chain[index - 1]?.id ?? null));

@@ -18,7 +18,7 @@ export function leftoversOf(dataDir: string, pids: ReadonlySet<number>): string[
     .split('\n')
     .filter((line) => line.includes(dataDir));
   const locks = globSync('**/*.{lock,tmp,torn,new}', { cwd: dataDir });
-  const torn = globSync('**/tmp_*', { cwd: dataDir });
+  const torn = globSync(['**/tmp_*', '**/blobs/incoming/*'], { cwd: dataDir });
   const sandboxes = readdirSync(tmpdir()).filter((name) => {
     const [, pid] = /^holdfast-sandbox-(\d+)-/.exec(name) ?? [];
     return pid !== undefined && pids.has(Number(pid));

@@ -1,15 +1,13 @@
 import type { FaultPoint } from '../../src/fault-point.ts';
 import { faultSteps } from '../../src/fault-point.ts';
-import { until } from '../support/holdfast.ts';
 import { columns, kill, recover, type Column, type Component } from './components.ts';
 import type { Ground, Trial } from './ground.ts';
+import { canHang, hang, type Held } from './hang.ts';
 import type { Seen } from './rendezvous.ts';
-import { SecondWorker } from './second-worker.ts';
 
 const ARRIVAL_MS = 90_000;
-const TAKE_OVER_MS = 20_000;
 /** Cells that share a kill; more would only wait for the processor. */
-const WAVE = 11;
+const WAVE = 12;
 
 /** A moment in the life of a session. */
 interface Moment {
@@ -116,19 +114,19 @@ async function runWave(ground: Ground, wave: readonly Row[], component: Column):
     const waits = { staged: Promise.withResolvers<Seen>(), arrived: Promise.withResolvers<Seen>() };
     candidates.set(name, { row, trial: ground.begin(name), ...waits });
   }
-  const second = component === 'hung worker' ? await SecondWorker.start(ground.setting.holdfast) : null;
   const missing = await gather(ground, [...candidates.values()]);
-  if (second !== null)
-    await hang(ground, second, await Promise.all([...candidates.values()].map(({ trial }) => trial)));
-  else await strike(ground, component as Component);
-  const cells = await Promise.all(
-    [...candidates.values()].map(async ({ row, trial }) => {
-      const unreached = missing.has(row) ? ['the point was not reached'] : [];
-      return { row, component, violations: [...unreached, ...(await ground.judge(await trial))] };
-    }),
-  );
-  ground.left.push(...((await second?.stop()) ?? []));
-  return cells;
+  const second = component === 'hung worker' ? await hang(ground, await heldBy(candidates)) : null;
+  try {
+    if (component !== 'hung worker') await strike(ground, component);
+    return await Promise.all(
+      [...candidates.values()].map(async ({ row, trial }) => {
+        const unreached = missing.has(row) ? ['the point was not reached'] : [];
+        return { row, component, violations: [...unreached, ...(await ground.judge(await trial))] };
+      }),
+    );
+  } finally {
+    ground.left.push(...((await second?.stop()) ?? []));
+  }
 }
 
 async function strike(ground: Ground, component: Component): Promise<void> {
@@ -137,26 +135,9 @@ async function strike(ground: Ground, component: Component): Promise<void> {
   await recover(ground, component);
 }
 
-/** Stops the worker in its tracks until the other one has taken its sessions over; then it wakes up and goes on, knowing nothing. */
-async function hang(ground: Ground, second: SecondWorker, trials: readonly Trial[]): Promise<void> {
-  const { rendezvous, setting } = ground;
-  const hung = setting.holdfast.pid('worker');
-  ground.noteKill('hung worker');
-  process.kill(hung, 'SIGSTOP');
-  try {
-    const isTakenOver = ({ sessionId }: Trial) => rendezvous.hitsOf(sessionId).some(({ pid }) => pid === second.pid);
-    // What Temporal gave to the hung worker meanwhile, nobody else gets: that goes on with its waking.
-    await until(() => trials.every(isTakenOver), TAKE_OVER_MS).catch(() => undefined);
-  } finally {
-    process.kill(hung, 'SIGCONT');
-    rendezvous.release();
-  }
-}
-
-/** A worker's own points; within a transaction it would hang with SQLite's lock in its hand. */
-function canHang(point: FaultPoint): boolean {
-  const others: readonly FaultPoint[] = ['before:entries-written', 'before:transaction-committed'];
-  return !point.endsWith(':workflow-started') && !others.includes(point);
+function heldBy(candidates: ReadonlyMap<string, Candidate>): Promise<Held[]> {
+  const held = async ({ row, trial }: Candidate) => ({ point: row.point, sessionId: (await trial).sessionId });
+  return Promise.all([...candidates.values()].map(held));
 }
 
 /** Waits until all are at their points; answers those that never got there. */

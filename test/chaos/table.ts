@@ -9,6 +9,8 @@ const meanings: Readonly<Record<FaultPoint, string>> = {
   'after:workflow-started': 'the workflow runs, the caller has no answer',
   'before:snapshot-frozen': 'everything is agreed, nothing is frozen',
   'after:snapshot-frozen': 'the snapshot is stored, the workflow does not know its digest',
+  'before:session-claimed': 'an attempt is about to take the session over',
+  'after:session-claimed': 'the attempt owns the session, and has done nothing yet',
   'before:model-request': 'nothing is asked yet',
   'after:model-request': 'the request is sent',
   'before:stream': 'the reply has begun to come',

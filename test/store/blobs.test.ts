@@ -1,4 +1,6 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { blobId, FileBlobs } from '../../src/store/blobs.ts';
@@ -20,6 +22,17 @@ test('a changed blob is refused when it is read', async () => {
   const id = await blobs.put('hello');
   writeFileSync(join(root, '2c', id.slice('sha256:'.length)), 'hellO');
   await expect(blobs.get(id)).rejects.toMatchObject({ code: 'SNAPSHOT_TAMPERED' });
+});
+
+test('what a process that was killed had half written goes with the next start; what others are writing stays', async () => {
+  const root = temporaryDirectory();
+  const incoming = join(root, 'incoming');
+  const { pid: dead } = spawnSync(process.execPath, ['--version']);
+  const theirs = [`${hostname()}:${process.pid}:b`, `elsewhere:${dead}:c`];
+  mkdirSync(incoming);
+  for (const name of [`${hostname()}:${dead}:a`, ...theirs]) writeFileSync(join(incoming, name), 'torn');
+  await new FileBlobs(root).put('hello');
+  expect(readdirSync(incoming).toSorted()).toEqual(theirs.toSorted());
 });
 
 test('what is not a blob id never becomes a path', async () => {
