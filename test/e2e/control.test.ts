@@ -5,6 +5,7 @@ import { openStore } from '../../src/store/store.ts';
 import { until } from '../support/holdfast.ts';
 import { canaries, startSetting, type Setting } from '../support/scripted-setting.ts';
 import { sampleTask } from '../support/sample-task.ts';
+import { countRunning, processesWith } from '../support/traces.ts';
 import { LINES } from './scenarios.ts';
 
 let setting: Setting;
@@ -22,6 +23,9 @@ const post = (id: string, what: string, body: object = {}) =>
 async function begin(name: string, scenario: string, changes: object = {}): Promise<string> {
   return setting.holdfast.create(setting.request(scenario, await setting.git.createRepository(name, files), changes));
 }
+
+const requestsOf = async (scenario: string): Promise<number> =>
+  (await setting.model.journal()).filter((request) => request.scenario === scenario && request.asked === 'turn').length;
 
 async function expectDone(name: string, id: string): Promise<void> {
   const done = await setting.holdfast.reach(id, 'COMPLETE', 'FAILED');
@@ -45,6 +49,79 @@ test.concurrent('pause waits for the end of the turn, nothing runs meanwhile, an
   await expectDone('pause', id);
   expect((await post(id, 'resume')).body.error.code).toBe('SESSION_CLOSED');
   expect((await post(id, 'abort')).status).toBe(202);
+});
+
+test.concurrent.each([
+  ['a long reply', 'long-reply', 2, async (id: string) => (await setting.holdfast.session(id)).usage.turns === 1],
+  ['a long command', 'long-command', 1, async () => countRunning('sleep 5') > 0],
+] as const)(
+  'a pause during %s holds at the end of that turn, told once or twice',
+  async (_, scenario, turns, reached) => {
+    const id = await begin(`pause-${scenario}`, scenario);
+    await until(() => reached(id));
+    expect((await post(id, 'pause')).status).toBe(202);
+    expect((await post(id, 'pause')).body.data.state).toBe('EXECUTING');
+    const paused = await setting.holdfast.reach(id, 'PAUSED', 'COMPLETE', 'FAILED');
+    expect(paused).toMatchObject({ state: 'PAUSED', usage: { turns } });
+    expect(await requestsOf(scenario)).toBe(turns);
+    await post(id, 'resume');
+    const done = await setting.holdfast.reach(id, 'COMPLETE', 'FAILED');
+    expect(setting.fileAt(`pause-${scenario}`, done.result.branch, 'lines.txt')).toBe('0\n1\n');
+    expect(await requestsOf(scenario)).toBe(done.usage.turns);
+  },
+);
+
+/** Aborts and answers how long it took until the session had ended. */
+async function abort(id: string): Promise<number> {
+  const started = performance.now();
+  expect((await post(id, 'abort', { reason: 'enough' })).status).toBe(202);
+  const failed = await setting.holdfast.reach(id, 'FAILED', 'COMPLETE');
+  expect(failed.failure).toMatchObject({ code: 'ABORTED', message: 'enough' });
+  return performance.now() - started;
+}
+
+test.concurrent('an abort during a command ends its whole process tree within 10 s and keeps the finished work', async () => {
+  const id = await begin('offspring', 'offspring', { userPrompt: 'mark 101' });
+  await until(() => countRunning('sleep 99101') === 5);
+  expect(await abort(id)).toBeLessThan(10_000);
+  expect(processesWith('sleep 99101')).toEqual([]);
+  expect(processesWith(id)).toEqual([]);
+  const read = async (what: string) => (await setting.holdfast.call('GET', `/api/sessions/${id}/${what}`)).body;
+  const patch = (await read('diff')) as string;
+  expect(patch).toContain('kept.txt');
+  expect(patch).not.toContain('lost.txt');
+  expect((await read('report')).data).toMatchObject({
+    outcome: 'FAILED',
+    failure: { code: 'ABORTED' },
+    usage: { turns: 1 },
+  });
+  expect(await read('transcript')).toContain('echo kept > kept.txt');
+  expect((await read('checkpoints')).data.items).toHaveLength(1);
+});
+
+test.concurrent.each([
+  ['a reply', 'slow-reply', {}, async (id: string) => (await setting.holdfast.session(id)).usage.turns === 1],
+  [
+    'its contract',
+    'slow-contract',
+    {},
+    async (id: string) => (await setting.holdfast.session(id)).stage === 'analyzing',
+  ],
+  ['its checks', 'marked', { acceptance: ['sleep 99102'] }, async () => processesWith('sleep 99102').length > 0],
+  ['answers', 'asks', {}, async (id: string) => (await setting.holdfast.session(id)).stage === 'awaiting_input'],
+] as const)('an abort of a session that waits for %s takes less than 10 s', async (_, scenario, changes, reached) => {
+  const id = await begin(`abort-${scenario}`, scenario, changes);
+  await until(() => reached(id), 60_000);
+  expect(await abort(id)).toBeLessThan(10_000);
+  expect(processesWith('sleep 99102')).toEqual([]);
+});
+
+test.concurrent('a paused session is aborted, and nothing of it runs any more', async () => {
+  const id = await begin('abort-paused', 'lines', { limits: { maxSteps: 2 } });
+  await setting.holdfast.reach(id, 'PAUSED');
+  expect(await abort(id)).toBeLessThan(10_000);
+  expect((await post(id, 'pause')).body.error.code).toBe('SESSION_CLOSED');
+  expect(processesWith(id)).toEqual([]);
 });
 
 test.concurrent('a reached limit pauses with nothing lost, and higher limits go on', async () => {

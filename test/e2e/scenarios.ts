@@ -55,6 +55,24 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     turns: [bash('echo 0 >> lines.txt'), { ...bash('echo 1 >> lines.txt'), text: 'long '.repeat(400) }, submit],
     pieceMs: 100,
   },
+  /** A provider that is there and takes its time: for the contract, and for the second reply. */
+  'slow-contract': { turns: [submit], ttftMs: 90_000 },
+  'slow-reply': {
+    turns: [bash('echo 0 >> lines.txt'), { text: 'slow '.repeat(10_000) }],
+    pieceMs: 100,
+    pieceChars: 10,
+  },
+  /** A command whose processes do all they can to outlive it; their name is the mark. */
+  offspring: {
+    turns: ({ turn, userMessages }) => {
+      const nap = `sleep 99${/mark (\d+)/.exec(userMessages[0] ?? '')?.[1] ?? '000'}`;
+      if (turn === 0) return bash('echo kept > kept.txt');
+      if (turn > 1) return submit;
+      return bash(
+        `setsid ${nap} & nohup ${nap} & (${nap} &) ; (setsid sh -c '${nap} & exec ${nap}' &) ; echo lost > lost.txt; sleep 60`,
+      );
+    },
+  },
   asks: {
     contract: (conversation) => ({
       ...harmlessContract(conversation),
