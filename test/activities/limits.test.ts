@@ -42,7 +42,8 @@ test.each([
 
 test('maxWallMs counts the time of execution over chunks and attempts, and a higher one goes on', async () => {
   // A command that is cut short by the limit may not have begun: so each appends whatever number is next.
-  const slow = ({ turn }: Conversation) => work({ turn }, 'touch log; echo $(wc -l < log) >> log; sleep 0.3');
+  const slow = ({ turn }: Conversation) =>
+    work({ turn }, 'touch log; echo $(wc -l < log) >> log; tail -n 1 log; sleep 0.3');
   const { chunk, file, model, store } = await runnerSetting({ turns: slow });
   const limits = within({ maxWallMs: 1500 });
   const untilReached = async () => {
