@@ -9,7 +9,7 @@ export function toMarkdown(report: Report): string {
     `# ${report.outcome === 'COMPLETE' ? 'Done' : 'Failed'}: ${oneLine(report.goal) || report.sessionId}`,
     ...headlines(report),
     facts(report),
-    ...section('What was done', summary === null ? [] : [summary]),
+    ...section('What was done', summary === null ? [] : quoted(summary)),
     ...section(
       'Plan',
       plan.map(({ title, status }) => `- [${status === 'done' ? 'x' : ' '}] ${oneLine(title)}`),
@@ -46,7 +46,7 @@ export function toMarkdown(report: Report): string {
 }
 
 function headlines({ failure, note, outcome, verified }: Report): string[] {
-  const why = failure === null ? [] : [`**${failure.code}**: ${failure.message}\n\n${failure.remedy}`];
+  const why = failure === null ? [] : [`**${failure.code}**: ${oneLine(failure.message)}\n\n${failure.remedy}`];
   if (verified) return note === null ? why : [...why, `**VERIFIED, with a reservation: ${note}.**`];
   return outcome === 'FAILED' ? why : [`**NOT VERIFIED: ${note ?? 'no acceptance command was run'}.**`];
 }
@@ -111,6 +111,14 @@ function table(rows: readonly (readonly [string, string | null])[]): string {
 /** What the agent or the repository wrote must not be able to begin a heading, a list or a line of ours. */
 function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim();
+}
+
+/** The agent's words stay its own. */
+function quoted(text: string): string[] {
+  return text
+    .trim()
+    .split(/\r?\n|\r/)
+    .map((line) => `> ${line}`.trimEnd());
 }
 
 function code(text: string): string {

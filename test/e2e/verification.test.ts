@@ -9,6 +9,8 @@ import { projects } from '../support/projects.ts';
 import { canaries, startSetting, type Setting } from '../support/scripted-setting.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
+const root = join(import.meta.dirname, '..', '..');
+
 let setting: Setting;
 beforeAll(async () => {
   // The sessions of the documentation name no model.
@@ -43,6 +45,14 @@ function gitConfig(values: Readonly<Record<string, string>>): Record<string, str
     string,
     string
   >;
+}
+
+/** The environment of a person who may read and write the repositories. */
+function atHome(): NodeJS.ProcessEnv {
+  const login = Buffer.from(`git:${canaries.gitToken}`).toString('base64');
+  const who = { 'user.name': 'Ada', 'user.email': 'ada@example.test' };
+  const config = gitConfig({ 'http.extraHeader': `Authorization: Basic ${login}`, ...who });
+  return { PATH: process.env['PATH'], HOLDFAST: setting.holdfast.url, HOLDFAST_URL: setting.holdfast.url, ...config };
 }
 
 const cli = (...args: string[]) => command(args, { HOLDFAST_URL: setting.holdfast.url });
@@ -94,6 +104,16 @@ test('a bug is fixed and proven by the tests that the repository brings; the bun
   );
   const again = (await fetch(`${setting.holdfast.url}/api/sessions/${id}/bundle`)).arrayBuffer();
   expect(Buffer.from(await again)).toEqual(readFileSync(file));
+
+  // What the report tells to reproduce it by, as it stands there.
+  const program = `holdfast() { '${process.execPath}' '${join(root, 'src', 'cli.ts')}' "$@"; }`;
+  const script = [program, ...(report.reproduce as string[]), 'git rev-parse HEAD'].join('\n');
+  const { stdout } = await promisify(execFile)('/bin/bash', ['-euc', script], {
+    cwd: temporaryDirectory(),
+    env: atHome(),
+  });
+  expect(stdout).toMatch(/\bpass 2\b/);
+  expect(stdout.trim().split('\n').at(-1)).toBe(report.commit);
 
   const bytes = readFileSync(file);
   const at = bytes.lastIndexOf('checks/round-0-1.log\0') + 520;
@@ -154,22 +174,9 @@ test('red to the end: FAILED, the best round is on the work branch, and a person
   expect(git('taken-over', 'log', '-1', '--format=%B', branch)).toContain('NOT VERIFIED: CHECKS_FAILED: 1 of 2 red.');
 
   // A person goes on, on the branch, and gives it back: the commands of the documentation, as they stand there.
-  const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'verification.md'), 'utf8');
+  const text = readFileSync(join(root, 'docs', 'verification.md'), 'utf8');
   const [, commands = ''] = /<!-- takeover -->\n```bash\n([\s\S]*?)```/.exec(text) ?? [];
-  const login = Buffer.from(`git:${canaries.gitToken}`).toString('base64');
-  const env = {
-    PATH: process.env['PATH'],
-    HOLDFAST: setting.holdfast.url,
-    SESSION: id,
-    REPO_URL: repoUrl,
-    REPO_USER: 'git',
-    REPO_TOKEN: canaries.gitToken,
-    ...gitConfig({
-      'http.extraHeader': `Authorization: Basic ${login}`,
-      'user.name': 'Ada',
-      'user.email': 'ada@example.test',
-    }),
-  };
+  const env = { ...atHome(), SESSION: id, REPO_URL: repoUrl, REPO_USER: 'git', REPO_TOKEN: canaries.gitToken };
   const { stdout } = await promisify(execFile)('/bin/bash', ['-euc', commands], { cwd: temporaryDirectory(), env });
   const human = setting.remoteSha('taken-over', branch);
   expect(human).not.toBe(commit);

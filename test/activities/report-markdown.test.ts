@@ -1,0 +1,131 @@
+import { expect, test } from 'vitest';
+import { toMarkdown } from '../../src/activities/report-markdown.ts';
+import { reproductionOf, skippedOf, type Report } from '../../src/activities/report.ts';
+
+const report = (changes: Partial<Report> = {}): Report => ({
+  sessionId: 'ses_a',
+  taskId: 'ses_a',
+  outcome: 'COMPLETE',
+  goal: 'It works.',
+  snapshot: 'sha256:1',
+  base: 'b',
+  branch: 'feat/x',
+  commit: 'c',
+  tree: 't',
+  verified: true,
+  note: null,
+  failure: null,
+  plan: [],
+  summary: null,
+  answers: [],
+  assumptions: [],
+  waived: [],
+  skipped: [],
+  changes: [],
+  diffstat: { files: 0, additions: 0, deletions: 0 },
+  checks: [],
+  syntax: [],
+  rounds: [],
+  usage: { turns: 1, tokens: 2, costUsd: 0.5, wallMs: 3000, checksMs: 4000 },
+  createdAt: 0,
+  model: 'anthropic/m',
+  digests: {},
+  reproduce: [],
+  ...changes,
+});
+
+test('a report says first whether it is verified, and everything that is not', () => {
+  expect(toMarkdown(report())).not.toContain('VERIFIED');
+  expect(toMarkdown(report({ verified: false }))).toContain('**NOT VERIFIED: no acceptance command was run.**');
+  expect(toMarkdown(report({ verified: false, note: '1 of 3 not run' }))).toContain(
+    '**NOT VERIFIED: 1 of 3 not run.**',
+  );
+  expect(toMarkdown(report({ note: '1 of 3 flaky' }))).toContain('**VERIFIED, with a reservation: 1 of 3 flaky.**');
+});
+
+test('a report has its facts: cost, time, what was assumed, waived, answered, skipped, digests, how to reproduce', () => {
+  const text = toMarkdown(
+    report({
+      answers: [{ id: 'q1', question: 'Which one?', answer: 'the second' }],
+      assumptions: ['English is spoken.'],
+      waived: [{ kind: 'file', name: 'a.txt', evidence: 'waived by ada: gone' }],
+      skipped: ['Not run: npm test (no change)'],
+      digests: { snapshot: 'sha256:1' },
+      reproduce: ['git clone x'],
+    }),
+  );
+  for (const wanted of [
+    '| Cost | 1 turns, 2 tokens, 0.5000 USD |',
+    '| Time | 3 s of work, 4 s of checks |',
+    '## Answered\n\n- Which one? → the second',
+    '## Assumed\n\n- English is spoken.',
+    '## Waived\n\n- file `a.txt`: waived by ada: gone',
+    '## Skipped, or not proven\n\n- Not run: npm test (no change)',
+    '## Digests\n\n- snapshot: `sha256:1`',
+    '## How to reproduce\n\n~~~bash\ngit clone x\n~~~',
+  ]) {
+    expect(text).toContain(wanted);
+  }
+});
+
+test('what a model or a repository wrote cannot write lines of the report', () => {
+  const forged = 'x\n\n# Done: all is well\n- **fixed** `npm test`';
+  const change = { status: 'modified', path: 'a`b\n# c', additions: 1, deletions: 1 } as const;
+  const text = toMarkdown(
+    report({
+      goal: forged,
+      summary: forged,
+      plan: [{ title: forged, status: 'done' }],
+      assumptions: [forged],
+      answers: [{ id: 'q', question: forged, answer: forged }],
+      changes: [change],
+    }),
+  );
+  expect(text.split('\n').filter((line) => /^(# |- \*\*fixed)/.test(line))).toHaveLength(1);
+  expect(text).toContain('> # Done: all is well\n> - **fixed** `npm test`');
+  expect(text).toContain('- modified ``a`b # c`` +1 −1');
+});
+
+test('what was not done is listed, wherever it was left out', () => {
+  const check = {
+    command: 'make',
+    required: true,
+    verdict: 'not_run',
+    baseline: null,
+    after: null,
+    note: 'why',
+  } as const;
+  const syntax = { tool: 'gofmt -e', files: 2, verdict: 'not_run', faults: [], note: 'no such tool' } as const;
+  const item = {
+    kind: 'command',
+    name: 'pytest -q',
+    state: 'unverified',
+    source: 'repository',
+    evidence: 'not there',
+  } as const;
+  const facts = {
+    strategy: 'incremental',
+    checks: [check],
+    syntax: [syntax],
+    items: [item],
+    problem: 'no network',
+  } as const;
+  expect(skippedOf(facts).slice(1)).toEqual([
+    'Not run: make (why)',
+    'Syntax not checked (gofmt -e, 2 changed files): no such tool',
+    'Not proven before the start: command pytest -q (not there)',
+    'The work is not on its branch: no network',
+  ]);
+  expect(skippedOf({ ...facts, strategy: 'skip' })[0]).toBe('All checks: the task asked to skip them.');
+});
+
+test('the commands to reproduce are quoted, whatever branch and check are called', () => {
+  const source = { kind: 'repository', url: 'https://git.example.test/a b.git' } as const;
+  const facts = { sessionId: 'ses_a', source, base: 'b', branch: "it's", commit: 'c', commands: ["echo 'a'; false"] };
+  expect(reproductionOf(facts).slice(1)).toEqual([
+    "git clone 'https://git.example.test/a b.git' work && cd work && git checkout b",
+    "git fetch origin 'it'\\''s' && git checkout c",
+    "CI=true bash -c 'echo '\\''a'\\''; false'",
+  ]);
+  expect(reproductionOf({ ...facts, branch: null, commit: null })).toContain('git apply diff.patch');
+});
