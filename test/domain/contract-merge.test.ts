@@ -19,8 +19,8 @@ const names = fc.uniqueArray(name, { maxLength: 4 });
 const tools = fc.uniqueArray(fc.constantFrom('read', 'bash', 'task'), { maxLength: 3 });
 
 const anySkill: fc.Arbitrary<Skill> = fc
-  .record({ inputs: names, files: names, tools, scripts: names, acceptance: names })
-  .map(({ inputs, files, tools: wanted, scripts, acceptance }) => ({
+  .record({ inputs: names, files: names, tools, scripts: names, acceptance: names, egress: names })
+  .map(({ inputs, files, tools: wanted, scripts, acceptance, egress }) => ({
     name: 's',
     description: 'd',
     requiredInputs: inputs.map((input) => ({ name: input, description: '' })),
@@ -28,7 +28,7 @@ const anySkill: fc.Arbitrary<Skill> = fc
     requiredTools: wanted,
     requiredScripts: scripts,
     acceptance,
-    egress: [],
+    egress,
     body: '',
   }));
 const anyDraft = fc
