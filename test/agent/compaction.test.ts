@@ -77,11 +77,12 @@ async function firstSummary(): Promise<number> {
 }
 
 test.each([
-  ['before a summary is recorded', 'before', 1],
-  ['between a summary and the request that is made of it', 'after', 0],
-])('kill -9 %s: the requests are those of the undisturbed run', async (_, moment, repeated) => {
+  ['before a summary is recorded', 'before', 0, 1],
+  ['between a summary and the request that is made of it', 'after', 0, 0],
+  ['after the reply to that request is recorded', 'after', 1, 0],
+] as const)('kill -9 %s: the requests are those of the undisturbed run', async (_, moment, later, repeated) => {
   const run = await setting();
-  expect(await ended(startAttempt(run, `${moment}-append-${await firstSummary()}`))).toBe('SIGKILL');
+  expect(await ended(startAttempt(run, `${moment}-append-${(await firstSummary()) + later}`))).toBe('SIGKILL');
   await run.chunk();
   await expectSame(run, repeated);
 });

@@ -6,13 +6,13 @@ import type { Conversation, Turn } from '../support/scripted-model/scenario.ts';
 const submit: Turn = { tools: [{ name: 'submit_result', args: { summary: 's' } }] };
 const WORK = 9;
 
-/** Nine turns of two commands each, and what each request said besides results, by turn. */
-function watched() {
+/** So many turns of two commands each, and what each request said besides results, by turn. */
+function watched(work = WORK) {
   const said: string[][] = [];
   const turns = ({ turn, userMessages, lastResults }: Conversation): Turn => {
     said[turn] = userMessages.slice(1);
     if (turn > 0) expect(lastResults).toHaveLength(2);
-    if (turn === WORK) return submit;
+    if (turn === work) return submit;
     return { tools: [1, 2].map((half) => ({ name: 'bash', args: { command: `echo ${turn}.${half} >> log` } })) };
   };
   return { said, turns };
@@ -23,17 +23,16 @@ const notesIn = async ({ store }: RunnerSetting) =>
   JSON.stringify(await store.journal.transcript(SESSION)).split(JSON.stringify(wrapUp)).length - 1;
 
 test('at 85 % of a limit the agent is asked to wrap up: once, after all results of the turn, the same over chunks', async () => {
-  const whole = watched();
-  const unbroken = await runnerSetting({ turns: whole.turns });
-  await unbroken.chunk(limits(11));
-  // Nine and a half of eleven: the tenth turn has crossed the line, the note would come after the last.
-  expect(whole.said.flat()).toEqual([]);
+  // Of ten turns, the last one crosses the line of 9.35: it hands in, and nothing is said after it.
+  const inTime = watched();
+  await (await runnerSetting({ turns: inTime.turns })).chunk(limits(11));
+  expect(inTime.said.flat()).toEqual([]);
 
-  const chunked = watched();
-  const setting = await runnerSetting({ turns: chunked.turns });
-  await setting.toTheEnd({ ...limits(10), maxTurns: 1 });
-  expect(chunked.said.slice(0, WORK)).toEqual(Array.from({ length: WORK }, () => []));
-  expect(chunked.said[WORK]).toEqual([wrapUp]);
+  const { said, turns } = watched(19);
+  const setting = await runnerSetting({ turns });
+  await setting.toTheEnd({ ...limits(20), maxTurns: 1 });
+  expect(said.slice(0, 17).flat()).toEqual([]);
+  expect(said.slice(17)).toEqual([[wrapUp], [wrapUp], [wrapUp]]);
   expect(await notesIn(setting)).toBe(1);
 });
 
