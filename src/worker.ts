@@ -6,6 +6,7 @@ import { CommitManager } from './activities/commit-manager.ts';
 import { ContractSynthesizer } from './activities/contract-synthesizer.ts';
 import { Credentials } from './activities/credentials.ts';
 import { sweepEndedSessions } from './activities/ended-sessions-sweep.ts';
+import { DriftWatch } from './activities/drift-watch.ts';
 import { ExecutionRunner } from './activities/execution-runner.ts';
 import { createActivities, type ActivityDependencies } from './activities/index.ts';
 import { Preflight } from './activities/preflight.ts';
@@ -147,6 +148,7 @@ function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: 
     credentials,
     sources,
     snapshots,
+    drift: new DriftWatch({ store, git }),
     runner: new ExecutionRunner({
       store,
       git,

@@ -44,11 +44,13 @@ export class Announcer {
 
   async #data(session: SessionRecord, change: Announcement): Promise<Record<string, unknown>> {
     const { stage, missing, pause, failure, result } = change;
+    const drift = (await this.#store.events.ofType(session.id, 'drift')).map((event) => event.data);
     return {
       progress: progressOf(stage, session.plan).percent,
       plan: session.plan,
       changes: await this.#changes(session),
       ...(session.frozen !== null && { snapshot: session.frozen.digest }),
+      ...(drift.length > 0 && { drift }),
       ...(missing.length > 0 && { missingInfo: missing }),
       ...(pause !== null && { pause: showPause(pause) }),
       ...(failure !== undefined && { error: failure }),

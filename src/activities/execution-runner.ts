@@ -5,7 +5,7 @@ import { Ledger } from '../agent/ledger.ts';
 import { systemPromptFor } from '../agent/system-prompt.ts';
 import { taskPromptFor } from '../agent/task-prompt.ts';
 import { agentTools } from '../agent/tools/agent-tools.ts';
-import { restoreTranscript, standingOf } from '../agent/transcript.ts';
+import { restoreTranscript, servedModelIn, standingOf } from '../agent/transcript.ts';
 import { leftWallMs } from '../domain/budget.ts';
 import { reachesOut } from '../domain/egress.ts';
 import type { PlanStep } from '../domain/events.ts';
@@ -119,6 +119,11 @@ export class ExecutionRunner {
     }
   }
 
+  /** The model that gave the last reply; null while there is none. `asked` is what was asked for: most providers answer with that. */
+  async servedModel(sessionId: string, asked: string): Promise<string | null> {
+    return servedModelIn(await this.#store.journal.transcript(sessionId), asked);
+  }
+
   /** What the agent said when it handed in, or null. */
   async summary(sessionId: string): Promise<string | null> {
     const entries = await this.#store.journal.transcript(sessionId);
@@ -168,7 +173,7 @@ export class ExecutionRunner {
       tools: agentTools({
         whitelist: snapshot.tools,
         sandbox: this.#sandbox,
-        spec: workTree.spec,
+        spec: { ...workTree.spec, ...(snapshot.sandbox.limits && { limits: snapshot.sandbox.limits }) },
         leftWallMs: () => leftWallMs(ledger.total, limits),
         commands: egress.access,
         onPlan: (steps) => this.#notePlan(sessionId, epoch, steps),

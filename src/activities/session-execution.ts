@@ -8,6 +8,7 @@ import type { SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
 import type { CommitManager } from './commit-manager.ts';
 import type { Credentials } from './credentials.ts';
+import type { DriftWatch } from './drift-watch.ts';
 import { evidenceOf } from './evidence.ts';
 import type { ChunkOutcome, ExecutionRunner } from './execution-runner.ts';
 import type { VerificationOutcome } from './index.ts';
@@ -26,6 +27,7 @@ export interface ExecutionParts {
   readonly sources: SourceImporter;
   readonly snapshots: SnapshotBuilder;
   readonly runner: ExecutionRunner;
+  readonly drift: DriftWatch;
   readonly verifier: Verifier;
   readonly commits: CommitManager;
   readonly keeper: WorkKeeper;
@@ -71,16 +73,19 @@ export class SessionExecution {
     signal: AbortSignal,
     onProgress?: () => void,
   ): Promise<ChunkOutcome> {
-    const { chunk, credentials, runner, sources, store } = this.#parts;
+    const { chunk, credentials, drift, runner, sources, store } = this.#parts;
     const { snapshot } = await this.#load(sessionId);
     await store.check(); // Before the model is asked: what it answers could not be kept.
     await sources.ensure(sessionId, signal);
+    await drift.lookAtDirectory(snapshot);
     const evidence = feedback && (await store.blobs.get(feedback.blob)).toString('utf8');
     const borders = { limits, maxTurns: chunk.maxTurns, maxChunkMs: chunk.maxMs };
     const job = { snapshot, feedback: evidence, ...borders, ...(onProgress && { onProgress }) };
-    return credentials.withModelKey(sessionId, snapshot.model, (modelKey) =>
+    const outcome = await credentials.withModelKey(sessionId, snapshot.model, (modelKey) =>
       runner.runChunk({ ...job, modelKey }, signal),
     );
+    await drift.lookAtModel(snapshot, await runner.servedModel(sessionId, snapshot.model.id));
+    return outcome;
   }
 
   /** Judges a result by the acceptance commands of the snapshot. */

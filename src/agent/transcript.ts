@@ -72,6 +72,15 @@ export function lastReply(manager: SessionManager): AssistantMessage | null {
   return null;
 }
 
+/** The model that gave the last good reply, as its provider names it; `asked` when it names none. */
+export function servedModelIn(entries: readonly Entry[], asked: string): string | null {
+  const replies = entries
+    .map((entry) => entry['message'] as AssistantMessage | undefined)
+    .filter((message) => message?.role === 'assistant' && isGood(message));
+  const last = replies.at(-1);
+  return last === undefined ? null : (last.responseModel ?? asked);
+}
+
 /** True for a reply that can be built upon. */
 export function isGood(message: AssistantMessage): boolean {
   return message.stopReason !== 'error' && message.stopReason !== 'aborted';

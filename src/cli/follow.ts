@@ -68,6 +68,8 @@ export async function tellEvents(
 function lineOf({ at, state, stage, type, data }: EventItem): string {
   const time = new Date(at).toISOString().slice(11, 19);
   if (type === 'turn') return `${time}  turn ${String(data['turn'])}`;
+  if (type === 'drift')
+    return `${time}  ATTENTION, ${String(data['what'])} has changed since the freeze: ${String(data['decision'])}`;
   if (type === 'plan') return `${time}  plan: ${planOf(data['plan'])}`;
   const progress = typeof data['progress'] === 'number' ? `  ${data['progress']} %` : '';
   return `${time}  ${state} ${stage}${progress}`;

@@ -16,10 +16,11 @@ export interface SessionEvent {
 }
 
 /**
+/**
  * `started` once at the beginning, `stage` at each change of state or stage, the others in between: `blocked_host` once for each host
- * that commands tried to reach and may not.
+ * that commands tried to reach and may not, `drift` when the world has moved away from what was frozen.
  */
-export type EventType = 'started' | 'stage' | 'plan' | 'turn' | 'blocked_host';
+export type EventType = 'started' | 'stage' | 'plan' | 'turn' | 'blocked_host' | 'drift';
 
 /** The types that are sent to a webhook. */
 export function isAnnounced(type: EventType): boolean {

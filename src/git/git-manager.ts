@@ -5,6 +5,7 @@ import type { Base } from '../domain/session.ts';
 import type { Source } from '../domain/task.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import { directoryDrift } from './directory-drift.ts';
 import { applyToDirectory, importDirectory, type DirectoryDelivery } from './directory-source.ts';
 import { Mirrors, type Resolved } from './mirrors.ts';
 import { runRemote, type GitCredentials, type Remote } from './remote.ts';
@@ -133,6 +134,11 @@ export class GitManager {
   async probe({ source, credentials, signal }: Omit<RemoteBranch, 'branch'>): Promise<Resolved | null> {
     if (source.kind === 'directory') return null;
     return probeRemote({ url: source.url, credentials, signal }, source.ref);
+  }
+
+  /** What of a local directory is no longer what the tree says, see {@link directoryDrift}. */
+  driftOf(sessionId: string, directory: string, tree: string): Promise<string[]> {
+    return directoryDrift(this.open(sessionId).gitDir, directory, tree);
   }
 
   /** Brings a result back into the directory it came from, see {@link applyToDirectory}. */

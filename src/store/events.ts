@@ -31,6 +31,12 @@ export class EventRecords {
     return (await this.#db.all(sql, sessionId, afterSeq, limit)).map(toEvent);
   }
 
+  /** Events of one type, in order. */
+  async ofType(sessionId: string, type: EventType): Promise<SessionEvent[]> {
+    const sql = 'SELECT * FROM events WHERE session_id = ? AND type = ? ORDER BY seq';
+    return (await this.#db.all(sql, sessionId, type)).map(toEvent);
+  }
+
   async find(id: string): Promise<SessionEvent | undefined> {
     const row = await this.#db.get('SELECT * FROM events WHERE id = ?', id);
     return row && toEvent(row);
