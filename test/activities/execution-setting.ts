@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { CheckRunner } from '../../src/activities/check-runner.ts';
 import { CommitManager } from '../../src/activities/commit-manager.ts';
+import { DriftWatch } from '../../src/activities/drift-watch.ts';
 import { Credentials } from '../../src/activities/credentials.ts';
 import { ReportWriter } from '../../src/activities/report-writer.ts';
 import { SessionExecution } from '../../src/activities/session-execution.ts';
@@ -86,6 +87,7 @@ export async function executionSetting(
     credentials,
     sources,
     snapshots,
+    drift: new DriftWatch({ store, git }),
     runner,
     verifier,
     commits,

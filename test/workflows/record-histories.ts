@@ -31,6 +31,10 @@ const asks: Partial<Activities> = {
   }),
 };
 
+const stage = async (handle: WorkflowHandle, wanted: string): Promise<void> => {
+  while ((await handle.query(messages.viewQuery)).stage !== wanted) await sleep(20);
+};
+
 const phase = async (handle: WorkflowHandle, wanted: string): Promise<void> => {
   while ((await handle.query(messages.viewQuery)).state !== wanted) await sleep(20);
 };
@@ -137,6 +141,23 @@ const ways: Readonly<Record<string, Way>> = {
     },
   },
   storage: { activities: failingStore() },
+  approval: {
+    input: { requireApproval: true },
+    activities: {
+      checkPreflight: async ({ waivers = [] }) => ({
+        missing: [],
+        awaited: { inputs: [], answers: [] },
+        contract: `sha256:${String(waivers.length).repeat(64)}`,
+        brief: 'Goal: `to be approved`',
+      }),
+    },
+    talk: async (handle) => {
+      await stage(handle, 'awaiting_approval');
+      const waive = [{ kind: 'file', name: 'docs/**', reason: 'written later' }] as const;
+      const { contract } = await handle.executeUpdate(messages.supplyInfoUpdate, { args: [{ waive, by: 'Ada' }] });
+      await handle.executeUpdate(messages.approveUpdate, { args: [{ contract: contract ?? '', by: 'Ada' }] });
+    },
+  },
   abort: { input: { auto: false }, talk: (handle) => handle.signal(messages.abortSignal, { reason: 'enough' }) },
 };
 

@@ -12,6 +12,7 @@ test('there is a golden history for each way through the diagram', () => {
   expect(names.toSorted()).toEqual([
     'abort',
     'answers',
+    'approval',
     'fork',
     'happy',
     'pause',
