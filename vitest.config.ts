@@ -2,23 +2,31 @@ import { defineConfig } from 'vitest/config';
 
 const common = { pool: 'forks', testTimeout: 30_000, hookTimeout: 60_000 } as const;
 
+/** Real servers and real kills, after the fast ones; two files at once, for most of their time is waiting. */
+const endToEnd = {
+  ...common,
+  maxWorkers: 2,
+  sequence: { groupOrder: 1 },
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+} as const;
+
 export default defineConfig({
   test: {
     projects: [
       {
-        test: { ...common, name: 'fast', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**', 'node_modules/**'] },
-      },
-      {
         test: {
           ...common,
-          name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
-          // Real servers and real kills, after the fast ones; two files at once, for most of their time is waiting.
-          maxWorkers: 2,
-          sequence: { groupOrder: 1 },
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          name: 'fast',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/e2e/**', 'test/slow/**', 'node_modules/**'],
         },
+      },
+      {
+        test: { ...endToEnd, name: 'e2e', include: ['test/e2e/**/*.test.ts'] },
+      },
+      {
+        test: { ...endToEnd, name: 'slow', include: ['test/slow/**/*.test.ts'] },
       },
     ],
   },

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePort, startEmbeddedServer, type EmbeddedServer } from '../../src/temporal/embedded-server.ts';
 import { until } from '../support/holdfast.ts';
 import { startSetting, type Setting } from '../support/scripted-setting.ts';
-import { LINES } from './scenarios.ts';
+import { LINES } from '../e2e/scenarios.ts';
 
 /**
  * Longer than the SDK tries to hand over what an activity gave (10 s). `npm run test:outages` takes half a minute and five minutes as

@@ -7,7 +7,7 @@ import { LOG, TURNS } from '../support/delegation.ts';
 import { until, type ProcessName } from '../support/holdfast.ts';
 import { startSecondWorker } from '../support/second-worker.ts';
 import { startSetting, type Setting } from '../support/scripted-setting.ts';
-import { LINES } from './scenarios.ts';
+import { LINES } from '../e2e/scenarios.ts';
 
 let setting: Setting;
 beforeAll(async () => {

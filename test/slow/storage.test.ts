@@ -7,7 +7,7 @@ import { createClient } from '../../src/temporal/connection.ts';
 import { viewQuery } from '../../src/workflows/messages.ts';
 import { until } from '../support/holdfast.ts';
 import { startSetting, type Setting } from '../support/scripted-setting.ts';
-import { LINES } from './scenarios.ts';
+import { LINES } from '../e2e/scenarios.ts';
 
 /** Only root may mount a disk that is small enough to be filled. */
 const canMount = process.geteuid?.() === 0;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openStore } from '../../src/store/store.ts';
 import { until, type Answer } from '../support/holdfast.ts';
 import { canaries, startSetting, type Setting } from '../support/scripted-setting.ts';
-import { LINES } from './scenarios.ts';
+import { LINES } from '../e2e/scenarios.ts';
 
 let setting: Setting;
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import { until } from '../support/holdfast.ts';
 import { canaries, startSetting, type Setting } from '../support/scripted-setting.ts';
 import { sampleTask } from '../support/sample-task.ts';
 import { countRunning, processesWith } from '../support/traces.ts';
-import { LINES } from './scenarios.ts';
+import { LINES } from '../e2e/scenarios.ts';
 
 let setting: Setting;
 beforeAll(async () => {
