@@ -46,7 +46,7 @@ export interface ChunkJob {
   /** The thread of the session's newest checkpoint. */
   readonly newest: string;
   readonly recording: Omit<Recording, 'signal'>;
-  readonly effects: Omit<GuardParts, 'turn'>;
+  readonly effects: Omit<GuardParts, 'turn' | 'takeFiles'>;
   readonly instructions: Instructions;
   /** Something of ours that the agent must know before its next request; null for nothing. */
   readonly note: string | null;
@@ -97,8 +97,7 @@ export async function runChunk(job: ChunkJob): Promise<ChunkEnd> {
   const suspension = new Suspension();
   const recording = { ...job.recording, signal: AbortSignal.any([signal, suspension.signal]) };
   const results = recordedResults(job, reply);
-  const turn = () => ({ thread: thread.id, after: persistence.turn, base: ledger.usage.turns });
-  const guard = await EffectGuard.open({ ...job.effects, turn }, { thread: thread.id, after: thread.turn });
+  const guard = await guardOf(job, thread, () => persistence.turn);
   const persistence = new PersistenceExtension(recording, thread, { answered: results.keys(), guard });
   const session = await openAgentSession({
     cwd,
@@ -170,6 +169,13 @@ function endOf({ recording: { ledger } }: ChunkJob, standing: Standing): ChunkEn
 
 function hasEnded({ kind }: Standing): boolean {
   return kind === 'submitted' || kind === 'blocked' || kind === 'ended';
+}
+
+function guardOf({ effects, recording }: ChunkJob, thread: Thread, after: () => number): Promise<EffectGuard> {
+  const { ledger, takeFiles } = recording;
+  const turn = () => ({ thread: thread.id, after: after(), base: ledger.usage.turns });
+  const parts = { ...effects, turn, takeFiles: () => takeFiles(ledger.files) };
+  return EffectGuard.open(parts, { thread: thread.id, after: thread.turn });
 }
 
 /** The results that the files hold already, because a sub-agent that was called after them has made the newest checkpoint. */

@@ -132,11 +132,10 @@ export class PersistenceExtension {
   }
 
   async #onResult(message: ToolResultMessage, entries: readonly Entry[]): Promise<void> {
-    const { ledger, takeFiles } = this.#recording;
     this.#awaited.delete(message.toolCallId);
-    const settlement = await this.#guard.onResult(message, () => takeFiles(ledger.files));
+    const settlement = await this.#guard.onResult(message);
     if (this.#awaited.size === 0) await this.#append(entries, settlement);
-    if (settlement !== undefined) ledger.settled = settlement.files;
+    if (settlement !== undefined) this.#recording.ledger.settled = settlement.files;
   }
 
   async #onTurn(entries: readonly Entry[]): Promise<void> {

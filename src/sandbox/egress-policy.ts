@@ -33,7 +33,8 @@ export async function decide(
 ): Promise<readonly LookupAddress[] | Refusal> {
   const { host } = destination;
   const rule = ruleFor(destination);
-  if (rule === null) return refusal(destination, 'address', null, 'hosts are reached by their name, not by an address');
+  if (rule === null)
+    return refusal(destination, 'address', null, 'a host is reached by its DNS name, and this is none');
   if (!isAllowed(rules, destination)) {
     const remedy = `it is not on the egress list of this task; the rule to add is "${rule}"`;
     return refusal(destination, 'not_listed', rule, remedy);

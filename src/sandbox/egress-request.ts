@@ -1,6 +1,9 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http';
 import type { Destination } from '../domain/egress.ts';
 
+/** Of a DNS name with a final dot; addresses are shorter. */
+const MAX_HOST_CHARS = 254;
+
 /** A request in the absolute form of RFC 9112 §3.2.2: where it goes and what it asks for there. */
 export interface ForwardTarget extends Destination {
   /** Host and port as the URL has them; the caller's own Host header counts for nothing. */
@@ -12,7 +15,7 @@ export interface ForwardTarget extends Destination {
 export function tunnelTarget(requestTarget: string): Destination | null {
   const [, bracketed, host = bracketed, port] =
     /^(?:\[([\da-f:.]+)\]|([^\s:/?#@[\]]+)):(\d{1,5})$/i.exec(requestTarget) ?? [];
-  if (host === undefined || !isPort(Number(port))) return null;
+  if (host === undefined || host.length > MAX_HOST_CHARS || !isPort(Number(port))) return null;
   return { host: canonical(host), port: Number(port) };
 }
 
@@ -21,7 +24,7 @@ export function forwardTarget(requestTarget: string): ForwardTarget | null {
   if (!/^http:\/\//i.test(requestTarget)) return null;
   const url = URL.parse(requestTarget);
   const port = Number(url?.port || 80);
-  if (url === null || !isPort(port)) return null;
+  if (url === null || url.hostname.length > MAX_HOST_CHARS || !isPort(port)) return null;
   const host = canonical(url.hostname.replace(/^\[|\]$/g, ''));
   return { host, port, authority: url.host, path: `${url.pathname}${url.search}` };
 }

@@ -55,14 +55,23 @@ export class EffectRecords {
    * Records that a call is about to start.
    * @throws HoldfastError STALE_ATTEMPT
    */
-  begin(sessionId: string, epoch: number, turn: Turn, { ordinal, callId, tool }: Intent): Promise<void> {
+  begin(sessionId: string, epoch: number, turn: Turn, intent: Intent): Promise<void> {
     return this.#db.transaction(async (queries) => {
       await fence(queries, sessionId, epoch);
-      const last = await queries.get('SELECT max(step) AS step FROM effects WHERE session_id = ?', sessionId);
-      const step = Number(last?.['step'] ?? 0) + 1;
-      const sql = `INSERT INTO effects (session_id, thread, after_turn, ordinal, step, base_turn, epoch, call_id, tool, outcome)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'begun')`;
-      await queries.run(sql, sessionId, turn.thread, turn.after, ordinal, step, turn.base, epoch, callId, tool);
+      await insert(queries, sessionId, epoch, turn, intent);
+    });
+  }
+
+  /**
+   * Records files and results up to a call without effects outside, as if it had some: before a sub-agent starts whose own calls will
+   * leave files that hold what this one did.
+   * @throws HoldfastError STALE_ATTEMPT
+   */
+  mark(sessionId: string, epoch: number, intent: Intent, settlement: Settlement): Promise<void> {
+    return this.#db.transaction(async (queries) => {
+      await fence(queries, sessionId, epoch);
+      await insert(queries, sessionId, epoch, settlement, intent);
+      await settle(queries, sessionId, settlement);
     });
   }
 
@@ -85,6 +94,20 @@ export class EffectRecords {
     const row = await this.#db.get(sql, sessionId, base);
     return row === undefined ? null : (JSON.parse(String(row['files_json'])) as Files);
   }
+}
+
+async function insert(
+  queries: Queries,
+  sessionId: string,
+  epoch: number,
+  { thread, after, base }: Turn,
+  { ordinal, callId, tool }: Intent,
+): Promise<void> {
+  const last = await queries.get('SELECT max(step) AS step FROM effects WHERE session_id = ?', sessionId);
+  const step = Number(last?.['step'] ?? 0) + 1;
+  const sql = `INSERT INTO effects (session_id, thread, after_turn, ordinal, step, base_turn, epoch, call_id, tool, outcome)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'begun')`;
+  await queries.run(sql, sessionId, thread, after, ordinal, step, base, epoch, callId, tool);
 }
 
 /** Records the end of a call, in the transaction that records its result. */

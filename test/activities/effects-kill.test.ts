@@ -3,6 +3,7 @@ import { Credentials } from '../../src/activities/credentials.ts';
 import { SourceImporter } from '../../src/activities/source-importer.ts';
 import type { Turn } from '../support/scripted-model/scenario.ts';
 import { until } from '../support/holdfast.ts';
+import { delegation, task } from '../support/delegation.ts';
 import { ended, startAttempt } from './attempt-process.ts';
 import { outsideCounter, type OutsideCounter } from './outside-counter.ts';
 import { reaching, runnerSetting, SESSION, type RunnerSetting } from './runner-setting.ts';
@@ -143,4 +144,72 @@ test('an attempt on a host that has none of the files restores those of the last
   const credentials = new Credentials(store, { spec: snapshot.model, key: () => undefined });
   await new SourceImporter({ store, git, credentials }).ensure(SESSION, new AbortController().signal);
   await expectAgreement(setting, null);
+});
+
+/** An agent that changes files, reaches out, changes files again and has a sub-agent do the same; the first edit cannot be made twice. */
+async function delegated(): Promise<CallsSetting> {
+  const counter = await outsideCounter();
+  const told: string[] = [];
+  const edit = (from: string, to: string) => ({
+    name: 'edit',
+    args: { path: 'a', edits: [{ oldText: from, newText: to }] },
+  });
+  const scenario = delegation({
+    main: [
+      { tools: [{ name: 'write', args: { path: 'a', content: '0' } }] },
+      {
+        tools: [
+          edit('0', '1'),
+          call(counter.host, '/1'),
+          edit('1', '2'),
+          task('part'),
+          edit('4', '5'),
+          call(counter.host, '/4'),
+        ],
+      },
+      submit,
+    ],
+    part: [
+      { tools: [edit('2', '3'), call(counter.host, '/2'), edit('3', '4')] },
+      { tools: [call(counter.host, '/3')] },
+      submit,
+    ],
+  });
+  const turns = scenario.turns as Exclude<typeof scenario.turns, readonly Turn[]>;
+  const setting = await runnerSetting({
+    turns: (conversation) => {
+      if (conversation.turn > 0) told.push(...conversation.lastResults);
+      return turns(conversation);
+    },
+  });
+  return { ...reaching(setting, [counter.host]), counter, told };
+}
+
+// Begun are 1: /1, 2: /2 and 3: /3 of the sub-agent, 4: /4. Journal entries of the second turn are 3 (reply), 4 edit, 5 /1, 6 edit; the
+// sub-agent's are 7 (reply), 8 edit, 9 /2, 10 edit, 11 (reply), 12 /3, 13, 14; then 15 task, 16 edit, 17 /4.
+test.each([
+  ['before the sub-agent has begun', 'after-append-6', []],
+  ['after the first edit of the sub-agent', 'after-append-8', []],
+  ['when its call is put on record', 'after-begin-2', ['/2']],
+  ['after its call', 'after-append-9', []],
+  ['after its last result', 'after-append-10', []],
+  ['after its first checkpoint, in its second call', 'after-begin-3', ['/3']],
+  ['after its second call', 'after-append-12', []],
+  ['when its parent goes on', 'after-append-15', []],
+  ["in its parent's next call", 'after-begin-4', ['/4']],
+  ["after its parent's next call", 'after-append-17', []],
+] as const)('kill -9 in a reply with a sub-agent %s (%s): nobody repeats anything', async (_, moment, unknown) => {
+  const setting = await delegated();
+  const { chunk, counter, file, told } = setting;
+  expect(await ended(startAttempt(setting, moment))).toBe('SIGKILL');
+  const end = await chunk();
+  expect(end).toMatchObject({ outcome: 'submitted' });
+  expect(await file(end.tree, 'a')).toBe('5');
+  const paths = ['/1', '/2', '/3', '/4'] as const;
+  const happened = paths.filter((path) => !(unknown as readonly string[]).includes(path));
+  for (const path of paths) expect(counter.count(path)).toBe(happened.includes(path) ? 1 : 0);
+  expect(await file(end.tree, 'log')).toBe(happened.map((path) => `begun ${path}\ndone ${path}\n`).join(''));
+  for (const path of happened) expect(told.join()).toContain(`counted ${path}`);
+  expect(told.filter((text) => text.includes(UNKNOWN))).toHaveLength(unknown.length);
+  expect(told.join()).not.toContain('Could not find');
 });

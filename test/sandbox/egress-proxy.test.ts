@@ -165,6 +165,14 @@ test('a body in chunks arrives whole and framed, whatever the method; a request 
   expect(seen.map((line) => line.split(' ')[0])).toEqual(['GET', 'DELETE', 'POST']);
 });
 
+test('a host of 300 characters is no host, and no event', async () => {
+  const { send, blocked } = await egressSetting({ rules: ['a.test'] });
+  const host = `${'a'.repeat(300)}.test`;
+  expect(await send(connectTo(`${host}:443`))).toMatch(/^HTTP\/1.1 400 /);
+  expect(await send(get(`http://${host}/`))).toMatch(/^HTTP\/1.1 400 /);
+  expect(blocked).toEqual([]);
+});
+
 test('headers of 64 KB are refused', async () => {
   const { send } = await egressSetting({ rules: ['a.test'] });
   expect(await send(connectTo('a.test:443', `X: ${'x'.repeat(65_536)}\r\n`))).toMatch(/^(HTTP\/1.1 431 |$)/);

@@ -48,6 +48,17 @@ test('an attempt that was overtaken can neither begin a call nor record its end'
   expect(await journal.transcript('ses_a')).toEqual([]);
 });
 
+test('a call without effects outside can be marked like one that has ended, with everything up to it', async () => {
+  const { effects, journal } = await storeWithSession();
+  await effects.mark('ses_a', 1, intent(0), settlement(0, 'm'));
+  expect(await effects.pending('ses_a', turn)).toEqual({ results: [{ text: 'm' }], begun: null });
+  expect(await effects.files('ses_a', 0)).toEqual(files('m'));
+  await journal.claim('ses_a');
+  await expect(effects.mark('ses_a', 1, intent(1), settlement(1, 'n'))).rejects.toMatchObject({
+    code: 'STALE_ATTEMPT',
+  });
+});
+
 test('a call is begun once and never again', async () => {
   const { effects } = await storeWithSession();
   await effects.begin('ses_a', 1, turn, intent(0));
