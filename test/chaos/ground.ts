@@ -86,11 +86,20 @@ export class Ground {
     return (await this.store.sessions.find(sessionId))?.task.labels[0];
   }
 
+  /**
+   * Waits for the end of a session, however it ends.
+   * @throws Error when it does not end in time
+   */
+  async ended({ sessionId }: Trial, endMs = END_MS): Promise<void> {
+    const state = async () => (await this.store.sessions.get(sessionId)).state;
+    await until(async () => ['COMPLETE', 'FAILED', 'PAUSED'].includes(await state()), endMs);
+  }
+
   /** Waits, not for ever, for the end of a session and judges it by all laws; what it violates is answered in words. */
   async judge(trial: Trial, endMs = END_MS): Promise<string[]> {
-    const state = async () => (await this.store.sessions.get(trial.sessionId)).state;
-    const ended = until(async () => ['COMPLETE', 'FAILED', 'PAUSED'].includes(await state()), endMs);
-    if (!(await holds(ended))) return [`not ended within ${endMs} ms: ${await state()}`];
+    if (!(await holds(this.ended(trial, endMs)))) {
+      return [`not ended within ${endMs} ms: ${(await this.store.sessions.get(trial.sessionId)).state}`];
+    }
     // What follows the end follows soon: the clean-up, and the last webhooks.
     await holds(until(async () => (await this.#unsettled(trial)).length === 0, SETTLE_MS));
     return violations(await this.#evidence(trial));

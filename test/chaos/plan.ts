@@ -21,7 +21,7 @@ export function planKills(kills: number, seed: number): PlannedKill[] {
   const plan: PlannedKill[] = [];
   while (plan.length < kills) {
     const component = bag[below(bag.length)] ?? 'worker';
-    const afterHits = 1 + below(60);
+    const afterHits = 1 + below(40);
     const delayMs = below(60);
     // All at once is not being started by anybody but us.
     const again = below(8) === 0 && component !== 'everything';

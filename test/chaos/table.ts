@@ -1,7 +1,8 @@
 import type { FaultPoint } from '../../src/fault-point.ts';
 import { columns, type Column } from './components.ts';
 import { laws } from './invariants.ts';
-import { rows, type Cell } from './matrix.ts';
+import type { Cell } from './matrix.ts';
+import { rows } from './rows.ts';
 
 /** What has happened, and what has not, when the process dies at a point. */
 const meanings: Readonly<Record<FaultPoint, string>> = {
@@ -62,7 +63,7 @@ export function matrixPage(cells: readonly Cell[], leftovers: readonly string[])
     'Written by `npm run test:chaos`; do not edit. Each cell is a session of its own on real processes: it is stopped at exactly this',
     'point, then `kill -9` hits the component (API, Temporal and worker are separate processes; *everything* is these and their',
     'supervisor), and whatever came back by itself, or by one `npm start` after *everything*, had to bring the session to its end.',
-    '*Hung worker*: the worker is stopped (SIGSTOP) instead, a second one with directories of its own takes over, and then the first one',
+    '*Worker, 3 times*: the next two attempts are killed at the same point. *Hung worker*: the worker is stopped (SIGSTOP) instead, a second one with directories of its own takes over, and then the first one',
     'wakes up in the middle of what it was doing. ✓: all of the laws below held. –: does not apply (a process that hangs within',
     'a transaction of SQLite holds its lock; the API is no worker).',
     '',
