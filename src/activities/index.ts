@@ -1,6 +1,6 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { ApplicationFailureCategory } from '@temporalio/common';
-import { HoldfastError, isModelOutage, toFailure } from '../domain/failure.ts';
+import { HoldfastError, isModelOutage, toFailure, type Failure } from '../domain/failure.ts';
 import type { Base, Delivered, Frozen, State } from '../domain/session.ts';
 import type { Approval } from '../domain/waiver.ts';
 import type { Store } from '../store/store.ts';
@@ -41,11 +41,13 @@ export function createActivities(deps: ActivityDependencies) {
   const effect = effectsOf(deps.untilAnswering);
   return {
     announce: effect((change: Announcement) => announcer.announce(change), 'until it succeeds'),
-    prepareSource: effect(({ sessionId }: { sessionId: string }, signal): Promise<Base> =>
-      sources.prepare(sessionId, signal),
+    prepareSource: effect(
+      ({ sessionId }: { sessionId: string }, signal): Promise<Base> => sources.prepare(sessionId, signal),
+      REMOTE_FAILURES,
     ),
-    synthesizeContract: effect(({ sessionId }: { sessionId: string }, signal) =>
-      preflight.synthesize(sessionId, signal),
+    synthesizeContract: effect(
+      ({ sessionId }: { sessionId: string }, signal) => preflight.synthesize(sessionId, signal),
+      SYNTHESIS_FAILURES,
     ),
     checkPreflight: effect(
       (info: Supplied, signal): Promise<PreflightCheck> => preflight.check(info, signal),
@@ -61,8 +63,10 @@ export function createActivities(deps: ActivityDependencies) {
     verify: effect((result: { sessionId: string; tree: string; iteration: number }, signal) =>
       execution.verify(result, signal),
     ),
-    deliver: effect((result: { sessionId: string; tree: string; verified: boolean }, signal): Promise<Delivered> =>
-      execution.deliver(result, signal),
+    deliver: effect(
+      (result: { sessionId: string; tree: string; verified: boolean }, signal): Promise<Delivered> =>
+        execution.deliver(result, signal),
+      REMOTE_FAILURES,
     ),
     holdSession: effect(async ({ sessionId, held }: { sessionId: string; held: boolean }) => {
       await store.sessions.setHeld(sessionId, held);
@@ -83,26 +87,34 @@ export function createActivities(deps: ActivityDependencies) {
 export type Activities = ReturnType<typeof createActivities>;
 
 const HEARTBEAT_MS = 1000;
-/** After so many attempts, trouble of our own that will not pass is shown to somebody instead of being tried for ever. */
-const PATIENT_ATTEMPTS = 10;
+/** After so many failures, trouble of our own that will not pass is shown to somebody instead of being tried for ever. */
+const PATIENT_FAILURES = 10;
+/** Git against a remote: then somebody must look. */
+const REMOTE_FAILURES = 3;
+const SYNTHESIS_FAILURES = 5;
 /** A disk that is full seldom empties itself within a minute; the session pauses and goes on when it can be written again. */
-const STORAGE_ATTEMPTS = 5;
+const STORAGE_FAILURES = 5;
 
-/** Makes a function that makes a plain function an activity: it heartbeats, hears of cancellation, and fails in the words of Temporal. */
+/**
+ * Makes a function that makes a plain function an activity: it heartbeats, hears of cancellation, and fails in the words of Temporal.
+ * Failures are counted here and handed on by the heartbeats: Temporal counts attempts, and one whose worker died has not failed.
+ */
 function effectsOf(untilAnswering: ActivityDependencies['untilAnswering']) {
   return <I, O>(
     work: (input: I, signal: AbortSignal) => Promise<O>,
-    tries: 'some' | 'until it succeeds' = 'some',
+    maxFailures: number | 'until it succeeds' = PATIENT_FAILURES,
   ): ((input: I) => Promise<O>) =>
     async (input) => {
       const context = Context.current();
       const signal = context.cancellationSignal;
-      const pump = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
+      let failures = Number(context.info.heartbeatDetails ?? 0);
+      const pump = setInterval(() => context.heartbeat(failures), HEARTBEAT_MS);
       try {
         return await work(input, signal);
       } catch (error) {
         if (signal.aborted) throw signal.reason; // Pause and reset are told apart from cancellation by this reason.
-        throw toApplicationFailure(error, tries === 'some' ? context.info.attempt : 1);
+        context.heartbeat((failures += 1));
+        throw toApplicationFailure(error, ({ code }) => isEnough(code, failures, maxFailures));
       } finally {
         await untilAnswering(signal); // Else the end would be dropped, and the work tried again after the heartbeat timeout.
         clearInterval(pump);
@@ -110,9 +122,13 @@ function effectsOf(untilAnswering: ActivityDependencies['untilAnswering']) {
     };
 }
 
-function toApplicationFailure(error: unknown, attempt: number): ApplicationFailure {
+function isEnough(code: Failure['code'], failures: number, max: number | 'until it succeeds'): boolean {
+  if (max === 'until it succeeds' || code === 'STALE_ATTEMPT') return false;
+  return failures >= (code === 'STORAGE_FAILED' ? Math.min(STORAGE_FAILURES, max) : max);
+}
+
+function toApplicationFailure(error: unknown, isFinal: (failure: Failure) => boolean): ApplicationFailure {
   const failure = toFailure(error);
-  const exhausted = attempt >= (failure.code === 'STORAGE_FAILED' ? STORAGE_ATTEMPTS : PATIENT_ATTEMPTS);
   const retryAfterMs = error instanceof HoldfastError ? error.retryAfterMs : undefined;
   // An outage of the provider is waited out by the workflow, which counts the tries and can be paused meanwhile.
   const outage = isModelOutage(failure);
@@ -120,7 +136,7 @@ function toApplicationFailure(error: unknown, attempt: number): ApplicationFailu
   return ApplicationFailure.create({
     message: failure.message,
     type: failure.code,
-    nonRetryable: outage || !failure.retryable || (exhausted && failure.code !== 'STALE_ATTEMPT'),
+    nonRetryable: outage || !failure.retryable || isFinal(failure),
     details: [failure, retryAfterMs ?? null],
     ...(retryAfterMs !== undefined && { nextRetryDelay: retryAfterMs }),
     ...(expected && { category: ApplicationFailureCategory.BENIGN }),

@@ -16,18 +16,21 @@ export const recording = proxyActivities<Activities>({
   retry: { initialInterval: '200ms', maximumInterval: '30s' },
 });
 
-/** Git against a remote: three tries, then somebody must look. */
+/**
+ * Git against a remote. The activity counts its failures and gives up after three; an attempt that died with its worker is none, but
+ * work that kills one worker after the other must end some time.
+ */
 export const sourcing = proxyActivities<Activities>({
   ...alive,
   startToCloseTimeout: '30m',
-  retry: { initialInterval: '2s', maximumAttempts: 3 },
+  retry: { initialInterval: '2s', maximumAttempts: 20 },
 });
 
 /** One model call; an outage is waited out by the workflow, where the wait can be seen and costs no slot. */
 export const analyzing = proxyActivities<Activities>({
   ...alive,
   startToCloseTimeout: '10m',
-  retry: { initialInterval: '1s', maximumAttempts: 5 },
+  retry: { initialInterval: '1s', maximumAttempts: 20 },
 });
 
 /** Deterministic work on the server: probes and the freeze. */
