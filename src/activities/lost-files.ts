@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -14,15 +14,27 @@ export class LostFiles {
 
   /** False for a directory that is new. */
   isKnown(): boolean {
-    return existsSync(this.#file);
+    return this.#read() !== null;
   }
 
   list(): string[] {
-    return this.isKnown() ? (JSON.parse(readFileSync(this.#file, 'utf8')) as string[]) : [];
+    return this.#read() ?? [];
   }
 
+  /** Replaces what is remembered, as a whole: a kill leaves the one or the other. */
   set(paths: readonly string[]): void {
-    writeFileSync(this.#file, JSON.stringify(paths));
+    const text = JSON.stringify(paths);
+    if (JSON.stringify(this.#read()) === text) return;
+    writeFileSync(`${this.#file}.new`, text);
+    renameSync(`${this.#file}.new`, this.#file);
+  }
+
+  #read(): string[] | null {
+    try {
+      return JSON.parse(readFileSync(this.#file, 'utf8')) as string[];
+    } catch {
+      return null; // Not there, or torn by a power failure: at worst the agent is not told.
+    }
   }
 }
 
