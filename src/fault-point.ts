@@ -17,6 +17,7 @@ export const faultSteps = [
   'commit',
   'push-sent',
   'push-acknowledged',
+  'end-announced',
   'webhook-sent',
   'webhook-recorded',
 ] as const;

@@ -39,6 +39,8 @@ import { WorkerWatch } from './temporal/worker-watch.ts';
 import { loadWorkflowBundle } from './temporal/workflow-bundle.ts';
 
 const SWEEP_MS = 15_000;
+/** How long after its end a session may still be telling of it: longer than Temporal lets it wait for an attempt that is lost. */
+const CONCLUDING_MS = 15 * 60_000;
 
 await runProcess(() => runWorker(loadConfig(process.env)));
 process.exit(0); // The channel to the supervisor would keep the process alive.
@@ -118,10 +120,10 @@ function keepSwept(config: Config, store: Store, sandbox: Sandbox, logger: Logge
   return setInterval(sweep, SWEEP_MS);
 }
 
-/** The workflows whose activities a worker may be at. */
-async function heldWorkflows(store: Store): Promise<string[]> {
-  const deliveries = await store.deliveries.pending();
-  return [...(await store.sessions.live()).map(workflowIdOf), ...deliveries.map((id) => `webhook/${id}`)];
+/** The workflows whose activities a worker may be at; also those of sessions whose end is on record but not told to everybody yet. */
+async function heldWorkflows({ deliveries, sessions }: Store): Promise<string[]> {
+  const held = [...(await sessions.live()), ...(await sessions.endedSince(Date.now() - CONCLUDING_MS))];
+  return [...held.map(workflowIdOf), ...(await deliveries.pending()).map((id) => `webhook/${id}`)];
 }
 
 interface Parts {

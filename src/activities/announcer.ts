@@ -2,6 +2,7 @@ import { isAnnounced, progressOf, type SessionEvent } from '../domain/events.ts'
 import { showPause } from '../domain/pause.ts';
 import type { Failure } from '../domain/failure.ts';
 import type { Delivered, PauseReason, Phase, Stage } from '../domain/session.ts';
+import { faultPoint } from '../fault-point.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
@@ -39,6 +40,7 @@ export class Announcer {
     const data = await this.#data(session, change);
     const event = await this.#store.events.append(sessionId, { key: `rev/${rev}`, type, state, stage, at, data });
     await this.#store.sessions.announce(sessionId, change);
+    if (state === 'COMPLETE') await faultPoint('before:end-announced', sessionId);
     return { eventId: await this.#address(session, event) };
   }
 

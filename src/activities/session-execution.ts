@@ -132,6 +132,7 @@ export class SessionExecution {
 
   /** Removes what is disposable: work trees, and the secrets that only the work needed. */
   async cleanUp(sessionId: string): Promise<void> {
+    await faultPoint('after:end-announced', sessionId);
     const { git, store } = this.#parts;
     await git.remove(sessionId);
     await store.secrets.forget(sessionId, ['git.username', 'git.token', 'model.apiKey']);

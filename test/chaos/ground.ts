@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SessionRecord } from '../../src/store/sessions.ts';
+import { isAnnounced } from '../../src/domain/events.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { until } from '../support/holdfast.ts';
 import { startSetting, type Setting } from '../support/scripted-setting.ts';
@@ -157,10 +158,12 @@ export class Ground {
     const { holdfast } = this.setting;
     const directory = join(holdfast.dataDir, 'work', sessionId);
     const deliveries = await this.store.deliveries.ofSession(sessionId);
+    const delivered = deliveries.filter(({ state }) => state === 'delivered').map(({ eventId }) => eventId);
+    const events = (await this.store.events.list(sessionId)).filter(({ type }) => isAnnounced(type));
     return [
       ...processesAt(directory),
       ...[directory, `${directory}.new`].filter((path) => existsSync(path)).map((path) => `directory ${path}`),
-      ...deliveries.filter(({ state }) => state !== 'delivered').map((it) => `webhook ${it.eventId} ${it.state}`),
+      ...events.filter(({ id }) => !delivered.includes(id)).map(({ id }) => `webhook ${id} is not delivered`),
     ];
   }
 

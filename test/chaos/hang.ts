@@ -60,7 +60,7 @@ async function takeOver(ground: Ground, held: readonly Held[], pids: { hung: num
 /** Where the attempt begins that passes a point: who passes it anew has taken over. */
 function beginningOf(point: FaultPoint): FaultPoint {
   const step = point.replace(/^(before|after):/, '');
-  if (step === 'push-acknowledged' && point.startsWith('after')) return point;
+  if (point === 'after:push-acknowledged' || step === 'end-announced') return point;
   if (step === 'commit' || step.startsWith('push')) return 'before:commit';
   if (step === 'webhook-sent' || step === 'webhook-recorded') return 'before:webhook-sent';
   if (step === 'snapshot-frozen') return 'before:snapshot-frozen';

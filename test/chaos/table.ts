@@ -36,6 +36,8 @@ const meanings: Readonly<Record<FaultPoint, string>> = {
   'after:push-sent': 'the push is done, nobody has read the remote',
   'before:push-acknowledged': 'the remote was read and has the commit, the workflow does not know',
   'after:push-acknowledged': 'the workflow knows of the push',
+  'before:end-announced': 'the records say COMPLETE, the webhook that tells of it is not recorded',
+  'after:end-announced': 'everybody is told, nothing is cleaned up',
   'before:webhook-sent': 'a webhook is about to be sent',
   'after:webhook-sent': 'the receiver has answered',
   'before:webhook-recorded': 'the answer is about to be recorded',

@@ -74,3 +74,15 @@ test('several processes on one file see one truth', async () => {
   await Promise.all([1, 2, 3].map(() => run(process.execPath, [claimer, directory, 'ses_a', '20'])));
   expect((await store.journal.claim('ses_a')).epoch).toBe(61);
 });
+
+test('sessions that have ended lately are known: their workflows may still be telling of it', async () => {
+  const store = openStore({ directory: temporaryDirectory() });
+  onTestFinished(() => store.close());
+  const end = { rev: 1, stage: 'completed', pause: null } as const;
+  for (const id of ['ses_live', 'ses_old', 'ses_new', 'ses_failed']) await store.sessions.create(sampleSession(id));
+  await store.sessions.announce('ses_old', { ...end, state: 'COMPLETE', at: 5 });
+  await store.sessions.announce('ses_new', { ...end, state: 'COMPLETE', at: 20 });
+  await store.sessions.announce('ses_failed', { ...end, state: 'FAILED', at: 30 });
+  await store.sessions.announce('ses_live', { ...end, state: 'EXECUTING', stage: 'coding', at: 40 });
+  expect(await store.sessions.endedSince(10)).toEqual(['ses_new', 'ses_failed']);
+});
