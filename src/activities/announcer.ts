@@ -64,8 +64,8 @@ export class Announcer {
     const checkpoint = await this.#store.journal.latest(id);
     if (base === null || checkpoint === null || checkpoint.tree === base.tree) return [];
     const git = this.#git.open(id);
-    if (!(await git.has(checkpoint.tree))) return []; // Another worker's; the news must not wait for it.
-    const changes = await git.changes(base.tree, checkpoint.tree);
+    // Another worker's, or damaged; the news must not wait for it.
+    const changes = await git.changes(base.tree, checkpoint.tree).catch(() => []);
     return changes.slice(0, 100).map(({ status, path }) => `${status}: ${path}`);
   }
 

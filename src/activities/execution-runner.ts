@@ -19,6 +19,7 @@ import type { Owner } from '../git/attempt-trees.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { WorkTree } from '../git/work-tree.ts';
 import { createModel, type ModelAccess } from '../model/provider.ts';
+import { reportingSandbox } from '../sandbox/reporting-sandbox.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { FileState, Resumption } from '../store/journal.ts';
 import type { Store } from '../store/store.ts';
@@ -153,10 +154,11 @@ export class ExecutionRunner {
     resumption: Resumption,
     signal: AbortSignal,
   ): Promise<ChunkEnd> {
+    const { sandbox, broken } = watched(this.#sandbox);
     const { sessionId } = snapshot;
     const { effects, journal, sessions } = this.#store;
     const { epoch, checkpoint, main } = resumption;
-    const marker = new WorkTreeMarker(workTree.stateDirectory);
+    const marker = new WorkTreeMarker(workTree, this.#owner.name);
     const lost = new LostFiles(workTree.stateDirectory);
     const { tree, kept, ignored } = checkpoint ?? { tree: snapshot.base.tree, kept: null, ignored: [] };
     const files: FileState = { tree, kept, ignored };
@@ -172,7 +174,7 @@ export class ExecutionRunner {
       systemPrompt: systemPromptFor(snapshot),
       tools: agentTools({
         whitelist: snapshot.tools,
-        sandbox: this.#sandbox,
+        sandbox,
         spec: { ...workTree.spec, ...(snapshot.sandbox.limits && { limits: snapshot.sandbox.limits }) },
         leftWallMs: () => leftWallMs(ledger.total, limits),
         commands: egress.access,
@@ -205,7 +207,7 @@ export class ExecutionRunner {
       isOver: async (turns) =>
         turns >= maxTurns || performance.now() >= end || this.#isStopping() || (await sessions.isHeld(sessionId)),
       onProgress: onProgress ?? (() => undefined),
-      signal,
+      signal: AbortSignal.any([signal, broken]),
       subAgents: new SubAgentRecords(this.#store, snapshot),
     });
     return running.catch(async (error: unknown) => {
@@ -220,7 +222,7 @@ export class ExecutionRunner {
     files: FileState,
     { marker, lost }: { readonly marker: WorkTreeMarker; readonly lost: LostFiles },
   ): Promise<void> {
-    if (marker.says(files)) return;
+    if (await isAt(workTree, marker, files)) return;
     marker.clear();
     await workTree.restore(files.tree, files.kept);
     if (!lost.isKnown()) lost.set(await this.#absent(sessionId, files));
@@ -252,6 +254,17 @@ export class ExecutionRunner {
     const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
     return new HoldfastError(code, message, { remedy, details: { ...details, turns }, cause, ...wait });
   }
+}
+
+/** A sandbox, and a signal that is aborted as soon as its walls cannot be built: then nothing that the agent is told counts. */
+function watched(sandbox: Sandbox): { readonly sandbox: Sandbox; readonly broken: AbortSignal } {
+  const broken = new AbortController();
+  return { sandbox: reportingSandbox(sandbox, (error) => broken.abort(error)), broken: broken.signal };
+}
+
+async function isAt(workTree: WorkTree, marker: WorkTreeMarker, files: FileState): Promise<boolean> {
+  const said = marker.says(files);
+  return said === 'theirs' ? workTree.holds(files.tree) : said === 'mine';
 }
 
 function outcomeOf({ standing, turns, tree }: ChunkEnd): ChunkOutcome {

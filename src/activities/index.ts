@@ -7,7 +7,7 @@ import type { Store } from '../store/store.ts';
 import type { Announcement, Announcer } from './announcer.ts';
 import type { Preflight, PreflightCheck, Supplied } from './preflight.ts';
 import { whileItMoves } from './progress-watch.ts';
-import type { ChunkRequest, SessionExecution } from './session-execution.ts';
+import type { ChunkRequest, Result, SessionExecution } from './session-execution.ts';
 import type { SourceImporter } from './source-importer.ts';
 import type { WebhookClient } from './webhook-client.ts';
 
@@ -39,33 +39,33 @@ export interface VerificationOutcome {
 export function createActivities(deps: ActivityDependencies) {
   const { announcer, execution, preflight, sources, stallMs, store, webhooks } = deps;
   const effect = effectsOf(deps.untilAnswering);
+  /** On the files of a session, which are built anew where they are damaged. */
+  const onFiles = <I extends { readonly sessionId: string }, O>(work: Work<I, O>, maxFailures?: MaxFailures) =>
+    effect<I, O>((input, signal) => sources.withFiles(input.sessionId, signal, () => work(input, signal)), maxFailures);
   return {
     announce: effect((change: Announcement) => announcer.announce(change), 'until it succeeds'),
     prepareSource: effect(
       ({ sessionId }: { sessionId: string }, signal): Promise<Base> => sources.prepare(sessionId, signal),
       REMOTE_FAILURES,
     ),
-    synthesizeContract: effect(
+    synthesizeContract: onFiles(
       ({ sessionId }: { sessionId: string }, signal) => preflight.synthesize(sessionId, signal),
       SYNTHESIS_FAILURES,
     ),
-    checkPreflight: effect(
+    checkPreflight: onFiles(
       (info: Supplied, signal): Promise<PreflightCheck> => preflight.check(info, signal),
       'until it succeeds',
     ),
-    freezeSnapshot: effect(
+    freezeSnapshot: onFiles(
       (info: Supplied & { at: number; approval?: Approval }, signal): Promise<Frozen> => preflight.freeze(info, signal),
       'until it succeeds',
     ),
-    runChunk: effect((chunk: ChunkRequest, signal) =>
+    runChunk: onFiles((chunk: ChunkRequest, signal) =>
       whileItMoves(stallMs, signal, (ending, moved) => execution.runChunk(chunk, ending, moved)),
     ),
-    verify: effect((result: { sessionId: string; tree: string; iteration: number }, signal) =>
-      execution.verify(result, signal),
-    ),
-    deliver: effect(
-      (result: { sessionId: string; tree: string; verified: boolean }, signal): Promise<Delivered> =>
-        execution.deliver(result, signal),
+    verify: onFiles((result: Result & { iteration: number }, signal) => execution.verify(result, signal)),
+    deliver: onFiles(
+      (result: Result & { verified: boolean }, signal): Promise<Delivered> => execution.deliver(result, signal),
       REMOTE_FAILURES,
     ),
     holdSession: effect(async ({ sessionId, held }: { sessionId: string; held: boolean }) => {
@@ -95,15 +95,15 @@ const SYNTHESIS_FAILURES = 5;
 /** A disk that is full seldom empties itself within a minute; the session pauses and goes on when it can be written again. */
 const STORAGE_FAILURES = 5;
 
+type Work<I, O> = (input: I, signal: AbortSignal) => Promise<O>;
+type MaxFailures = number | 'until it succeeds';
+
 /**
  * Makes a function that makes a plain function an activity: it heartbeats, hears of cancellation, and fails in the words of Temporal.
  * Failures are counted here and handed on by the heartbeats: Temporal counts attempts, and one whose worker died has not failed.
  */
 function effectsOf(untilAnswering: ActivityDependencies['untilAnswering']) {
-  return <I, O>(
-    work: (input: I, signal: AbortSignal) => Promise<O>,
-    maxFailures: number | 'until it succeeds' = PATIENT_FAILURES,
-  ): ((input: I) => Promise<O>) =>
+  return <I, O>(work: Work<I, O>, maxFailures: MaxFailures = PATIENT_FAILURES): ((input: I) => Promise<O>) =>
     async (input) => {
       const context = Context.current();
       const signal = context.cancellationSignal;

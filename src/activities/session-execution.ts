@@ -4,7 +4,6 @@ import type { Delivered, Frozen, Limits, State } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { GitManager } from '../git/git-manager.ts';
-import type { SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
 import type { CommitManager } from './commit-manager.ts';
 import type { Credentials } from './credentials.ts';
@@ -42,12 +41,17 @@ export interface ChunkRequest {
   readonly chunk: number;
   readonly limits: Limits;
   readonly feedback: { readonly ordinal: number; readonly blob: string } | null;
+  /** Of the snapshot that was frozen; left out by workflows of older versions. */
+  readonly digest?: string;
+  /** The checkpoint at which the chunk before ended, if there was one. */
+  readonly reached?: { readonly turns: number; readonly tree: string };
 }
 
 /** A result, as the workflow asks for its verification or delivery. */
-interface Result {
+export interface Result {
   readonly sessionId: string;
   readonly tree: string;
+  readonly digest?: string;
 }
 
 /** Everything after the freeze. The snapshot is loaded and checked each time, and nothing else says what is to be done. */
@@ -69,12 +73,13 @@ export class SessionExecution {
   }
 
   async #runChunk(
-    { sessionId, limits, feedback }: ChunkRequest,
+    { sessionId, limits, feedback, digest, reached }: ChunkRequest,
     signal: AbortSignal,
     onProgress?: () => void,
   ): Promise<ChunkOutcome> {
     const { chunk, credentials, drift, runner, sources, store } = this.#parts;
-    const { snapshot } = await this.#load(sessionId);
+    const { snapshot } = await this.#load(sessionId, digest);
+    if (reached !== undefined) await this.#assertReached(sessionId, reached);
     await store.check(); // Before the model is asked: what it answers could not be kept.
     await sources.ensure(sessionId, signal);
     await drift.lookAtDirectory(snapshot);
@@ -92,7 +97,7 @@ export class SessionExecution {
   async verify(input: Result & { readonly iteration: number }, signal: AbortSignal): Promise<VerificationOutcome> {
     const { sessionId, tree, iteration } = input;
     const { sources, verifier } = this.#parts;
-    const { snapshot } = await this.#load(sessionId);
+    const { snapshot } = await this.#load(sessionId, input.digest);
     await sources.ensure(sessionId, signal);
     await faultPoint('before:verification', sessionId);
     const { accepted, standing, summary, verification } = await verifier.verify(snapshot, tree, iteration, signal);
@@ -108,11 +113,11 @@ export class SessionExecution {
   }
 
   async #deliver(
-    { sessionId, tree, verified }: Result & { readonly verified: boolean },
+    { sessionId, tree, verified, digest }: Result & { readonly verified: boolean },
     signal: AbortSignal,
   ): Promise<Delivered> {
     const { commits, sources, store } = this.#parts;
-    const { snapshot, frozen } = await this.#load(sessionId);
+    const { snapshot, frozen } = await this.#load(sessionId, digest);
     await sources.ensure(sessionId, signal);
     const summary = (await this.#summary(sessionId)) ?? '';
     const round = (await verificationsOf(store, sessionId)).findLast((verification) => verification.tree === tree);
@@ -123,11 +128,19 @@ export class SessionExecution {
   /** Writes what the session leaves behind. */
   async conclude(sessionId: string, ended: State<'COMPLETE' | 'FAILED'>, signal: AbortSignal): Promise<void> {
     if (ended.phase === 'COMPLETE') await faultPoint('after:push-acknowledged', sessionId); // The workflow has it.
-    // The end is told even where the files are out of reach: the report then names no changes.
-    await this.#parts.sources.ensure(sessionId, signal).catch(() => undefined);
-    const summary = await this.#summary(sessionId);
-    const kept = await this.#parts.keeper.keep(sessionId, ended, summary, signal);
-    await this.#parts.reports.write(sessionId, { ended, kept, summary });
+    const { git, keeper, reports, sources } = this.#parts;
+    const write = async (): Promise<void> => {
+      await sources.ensure(sessionId, signal).catch(() => undefined);
+      const summary = await this.#summary(sessionId);
+      const kept = await keeper.keep(sessionId, ended, summary, signal);
+      await reports.write(sessionId, { ended, kept, summary });
+    };
+    await sources.withFiles(sessionId, signal, write).catch(async (error: unknown) => {
+      if (signal.aborted || (await sources.isWhole(sessionId))) throw error;
+      // The end is told even where the files are lost for good: the report then names no changes.
+      await git.remove(sessionId);
+      await write();
+    });
   }
 
   /** Removes what is disposable: work trees, and the secrets that only the work needed. */
@@ -138,11 +151,22 @@ export class SessionExecution {
     await store.secrets.forget(sessionId, ['git.username', 'git.token', 'model.apiKey']);
   }
 
-  async #load(sessionId: string): Promise<{ snapshot: Snapshot; session: SessionRecord; frozen: Frozen }> {
-    const session = await this.#parts.store.sessions.get(sessionId);
-    const { frozen } = session;
+  /** The snapshot on record, which must be the one of this session, and the one that the workflow saw frozen. */
+  async #load(sessionId: string, digest?: string): Promise<{ snapshot: Snapshot; frozen: Frozen }> {
+    const { frozen } = await this.#parts.store.sessions.get(sessionId);
     if (frozen === null) throw new HoldfastError('INTERNAL', `Session ${sessionId} has no snapshot.`);
-    return { session, frozen, snapshot: await this.#parts.snapshots.load(frozen.digest) };
+    const snapshot = await this.#parts.snapshots.load(frozen.digest);
+    if (snapshot.sessionId === sessionId && (digest ?? frozen.digest) === frozen.digest) return { frozen, snapshot };
+    const frozenThen = digest === undefined ? '' : `, and not ${digest}, which was frozen`;
+    throw new HoldfastError('SNAPSHOT_TAMPERED', `The records name the snapshot ${frozen.digest}${frozenThen}.`);
+  }
+
+  /** Temporal and the records must agree on what was reached: where they do not, the records were changed, or are an older copy. */
+  async #assertReached(sessionId: string, { turns, tree }: NonNullable<ChunkRequest['reached']>): Promise<void> {
+    const found = await this.#parts.store.journal.treeAt(sessionId, turns);
+    if (found === tree) return;
+    const message = `The checkpoint of turn ${turns} is ${found ?? 'not there'} on record, and was ${tree} when it was made.`;
+    throw new HoldfastError('CHECKPOINT_TAMPERED', message);
   }
 
   async #keepEvidence(sessionId: string, text: string, round: number): Promise<string> {

@@ -114,6 +114,7 @@ export const failureCodes = {
     retryable: false,
     remedy: 'Restore the blob store from a trusted copy and find out who changed it.',
   },
+  CHECKPOINT_TAMPERED: { class: 'system', retryable: false, remedy: 'Put trusted records and blobs back; resume.' },
   INTERACTION_ATTEMPTED: {
     class: 'model',
     retryable: false,
@@ -279,6 +280,7 @@ const curableCodes: ReadonlySet<FailureCode> = new Set([
   'MODEL_REJECTED',
   'BUDGET_REACHED',
   'ATTEMPT_STALLED',
+  'CHECKPOINT_TAMPERED',
   'SANDBOX_UNAVAILABLE',
   'GIT_FAILED',
   'STORAGE_FAILED',

@@ -65,6 +65,8 @@ export interface Execution {
   readonly chunk: number;
   /** Turns committed so far. */
   readonly turns: number;
+  /** The tree of the checkpoint of that turn; the records must say the same. */
+  readonly tree?: string;
   /** Verification rounds that came back red. */
   readonly iteration: number;
   /** Blob id of the evidence that the next chunk must show to the agent, or null. */

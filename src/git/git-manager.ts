@@ -65,6 +65,30 @@ export class GitManager {
   }
 
   /**
+   * Builds what is here of a session anew, because it is damaged: the base from its source, and the mirror too where that is no better.
+   * Work trees go. Checkpoints are to be taken in again.
+   * @throws HoldfastError GIT_FAILED when the source cannot give the base any more, REPOSITORY_UNREACHABLE, REPOSITORY_AUTH_FAILED
+   */
+  async rebuild(
+    sessionId: string,
+    source: Source,
+    base: Base,
+    credentials?: GitCredentials,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const access = { credentials, signal };
+    await this.#build(sessionId, source, base, access).catch(() => undefined); // The mirror may be the one that is damaged.
+    signal?.throwIfAborted();
+    if (await this.open(sessionId).isWhole([base.tree])) return;
+    if (source.kind === 'repository') {
+      await this.#mirrors.repair({ url: source.url, ...access }, base);
+      await this.#build(sessionId, source, base, access);
+      if (await this.open(sessionId).isWhole([base.tree])) return;
+    }
+    throw new HoldfastError('GIT_FAILED', `The files of ${sessionId} are damaged and cannot be built anew.`);
+  }
+
+  /**
    * The commit of a branch on the remote, or null when there is no such branch.
    * @throws HoldfastError REPOSITORY_UNREACHABLE, REPOSITORY_AUTH_FAILED
    */
@@ -184,7 +208,9 @@ export class GitManager {
     if (source.kind === 'directory') {
       const base = await importDirectory(git, source.path);
       if (wanted === null || base.tree === wanted.tree) return base;
-      throw new HoldfastError('DIRECTORY_CHANGED', `${source.path} changed since the session began.`);
+      throw new HoldfastError('GIT_FAILED', `The files of the session are lost here, and ${source.path} has changed.`, {
+        remedy: 'Put the directory back as it was when the session began, then resume.',
+      });
     }
     const remote: Remote = { url: source.url, ...access };
     const resolved = wanted ?? (await probeRemote(remote, source.ref));
@@ -235,6 +261,12 @@ export async function probeRemote(remote: Remote, ref?: string): Promise<Resolve
     .map((name) => name.slice('refs/heads/'.length, 200));
   const hint = known.length === 0 ? 'The repository is empty.' : `Branches: ${known.slice(0, 10).join(', ')}.`;
   throw new HoldfastError('REF_NOT_FOUND', `${remote.url} has no ${ref ?? 'HEAD'}. ${hint}`);
+}
+
+/** True for a failure that can come from files which are damaged or gone. */
+export function isDamage(error: unknown): boolean {
+  if (!(error instanceof HoldfastError)) return true; // Such as ENOENT.
+  return error.code === 'GIT_FAILED' || error.code === 'SANDBOX_UNAVAILABLE' || error.code === 'INTERNAL';
 }
 
 function urlOf(source: Source): string {

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
@@ -37,11 +37,26 @@ export class Mirrors {
    * @throws HoldfastError REF_NOT_FOUND when the commit cannot be had, and what {@link runRemote} throws
    */
   fetch(remote: Remote, { ref, commit }: Resolved): Promise<string> {
-    const path = this.pathOf(remote.url);
+    return this.#enqueue(remote.url, (path) => this.#fetch(path, remote, ref, commit));
+  }
+
+  /** Fetches everything anew into a mirror that is damaged. What can be read of it stays: other sessions borrow from it. */
+  repair(remote: Remote, { ref, commit }: Resolved): Promise<string> {
+    const wanted = ref.startsWith('refs/') ? [ref, commit] : [commit];
+    return this.#enqueue(remote.url, async (path) => {
+      await this.#ensure(path);
+      await removeDamagedPacks(path); // A pack that comes anew has the name of the damaged one, and would not replace it.
+      await fetchInto(path, remote, wanted, ['--refetch']);
+      return path;
+    });
+  }
+
+  #enqueue(url: string, work: (path: string) => Promise<string>): Promise<string> {
+    const path = this.pathOf(url);
     const before = this.#queues.get(path) ?? Promise.resolve();
-    const work = before.catch(() => undefined).then(() => this.#fetch(path, remote, ref, commit));
-    this.#queues.set(path, work);
-    return work;
+    const done = before.catch(() => undefined).then(() => work(path));
+    this.#queues.set(path, done);
+    return done;
   }
 
   async #fetch(path: string, remote: Remote, ref: string, commit: string): Promise<string> {
@@ -49,14 +64,16 @@ export class Mirrors {
     if (await hasCommit(path, commit)) return path;
     if (ref.startsWith('refs/')) {
       const refspec = `+${ref}:refs/mirror/${ref.slice('refs/'.length)}`;
-      const failure = await fetchInto(path, remote, refspec).catch((error: unknown) => error);
+      const failure = await fetchInto(path, remote, [refspec]).catch((error: unknown) => error);
       // The objects come first. The mirror's refs only tell the remote what is here: when one cannot be written (a killed fetch left
       // its lock, another process holds it), nothing is lost.
       if (await hasCommit(path, commit)) return path;
       if (isFinal(failure, remote)) throw failure;
     }
     // Or the ref has moved since it was resolved: then the commit itself is asked for.
-    await fetchInto(path, remote, commit);
+    await fetchInto(path, remote, [commit]);
+    if (await hasCommit(path, commit)) return path;
+    await fetchInto(path, remote, [commit], ['--refetch']); // Or the mirror has lost what it says that it has.
     if (await hasCommit(path, commit)) return path;
     throw new HoldfastError('REF_NOT_FOUND', `${commit} is not a commit of ${remote.url}.`);
   }
@@ -80,9 +97,26 @@ function isFinal(failure: unknown, remote: Remote): boolean {
   return failure.code !== 'GIT_FAILED' && failure.code !== 'REF_NOT_FOUND';
 }
 
-async function fetchInto(path: string, remote: Remote, wanted: string): Promise<void> {
-  const options = ['--no-tags', '--no-write-fetch-head'];
-  await runRemote(path, remote, ['fetch', '-q', ...options, '--', remote.url, wanted]);
+async function fetchInto(
+  path: string,
+  remote: Remote,
+  wanted: readonly string[],
+  options: readonly string[] = [],
+): Promise<void> {
+  const always = ['--no-tags', '--no-write-fetch-head'];
+  await runRemote(path, remote, ['fetch', '-q', ...always, ...options, '--', remote.url, ...wanted]);
+}
+
+async function removeDamagedPacks(gitDir: string): Promise<void> {
+  const directory = join(gitDir, 'objects', 'pack');
+  for (const index of globSync('*.idx', { cwd: directory })) {
+    const isSound = await plumb(gitDir, ['verify-pack', join(directory, index)]).then(
+      () => true,
+      () => false,
+    );
+    const parts = isSound ? [] : globSync(`${index.replace(/idx$/, '')}*`, { cwd: directory });
+    for (const part of parts) await rm(join(directory, part), { force: true });
+  }
 }
 
 /** True when the commit is here with all its files. */

@@ -113,6 +113,16 @@ export class SessionGit {
     );
   }
 
+  /** True when everything in the trees can be read, down to the last byte of the last file. */
+  async isWhole(trees: readonly string[]): Promise<boolean> {
+    const revisions = trees.map((tree) => `${tree}\n`).join('');
+    const read = { stdin: revisions, onOutput: () => undefined };
+    return plumb(this.gitDir, ['pack-objects', '--revs', '--stdout', '-q', '--no-reuse-object'], read).then(
+      () => true,
+      () => false,
+    );
+  }
+
   treeOf(commit: string): Promise<string> {
     return plumbLine(this.gitDir, ['rev-parse', '--verify', `${commit}^{tree}`]);
   }

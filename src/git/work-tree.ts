@@ -63,6 +63,14 @@ export class WorkTree {
     this.#expect(await this.#git(restoreScript, env), 'restore');
   }
 
+  /** True when the files, ignored ones aside, are exactly this tree; false also when that cannot be found out. */
+  async holds(tree: string): Promise<boolean> {
+    return this.snapshot(tree).then(
+      (now) => now === tree,
+      () => false,
+    );
+  }
+
   /** The tree of the files as they are now; see {@link capture}. */
   async snapshot(known: string): Promise<string> {
     return (await this.capture({ tree: known, kept: null }, [], async () => undefined)).tree;

@@ -131,6 +131,13 @@ export class Journal {
     });
   }
 
+  /** The tree of the checkpoint of a turn, whichever thread took it; null when there is none. */
+  async treeAt(sessionId: string, turn: number): Promise<string | null> {
+    const sql = 'SELECT tree FROM checkpoints WHERE session_id = ? AND turn = ?';
+    const row = await this.#db.get(sql, sessionId, turn);
+    return row === undefined ? null : String(row['tree']);
+  }
+
   /** The newest checkpoint, whichever thread took it, or null before the first turn. */
   latest(sessionId: string): Promise<Checkpoint | null> {
     return latest(this.#db, sessionId);

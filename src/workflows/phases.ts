@@ -83,13 +83,18 @@ async function execute(tools: Tools, now: State<'EXECUTING'>): Promise<State<Nex
   if (course.held) await hold(tools, false);
   await post(now, 'coding');
   const chunk = await withinLimits(box, () => outlast(input, () => runChunk(tools, now)));
-  const next = { ...now, chunk: now.chunk + 1, turns: chunk.turns };
+  const next = { ...now, chunk: now.chunk + 1, turns: chunk.turns, tree: chunk.tree };
   if (chunk.outcome === 'more') return next;
   // The pause was to wait for the border of a turn: this is one, and checks can take long. Afterwards the chunk ends at once.
   if (box.pause !== null && wf.patched('pause-before-checks')) return next;
 
   await post(next, 'testing');
-  const verdict = await verifying.verify({ sessionId, tree: chunk.tree, iteration: now.iteration });
+  const verdict = await verifying.verify({
+    sessionId,
+    digest: now.frozen.digest,
+    tree: chunk.tree,
+    iteration: now.iteration,
+  });
   if (!verdict.accepted) {
     if (now.iteration >= box.limits.maxIterations) {
       throw new HoldfastError('CHECKS_FAILED', `Still red after ${now.iteration} rounds of repair: ${verdict.summary}`);
@@ -99,7 +104,7 @@ async function execute(tools: Tools, now: State<'EXECUTING'>): Promise<State<Nex
   await post(next, 'committing');
   course.unbroken = true;
   const delivered = await sourcing
-    .deliver({ sessionId, tree: chunk.tree, verified: verdict.verified })
+    .deliver({ sessionId, digest: now.frozen.digest, tree: chunk.tree, verified: verdict.verified })
     .finally(() => (course.unbroken = false));
   return { phase: 'COMPLETE', frozen: now.frozen, delivered };
 }
@@ -120,7 +125,14 @@ async function runChunk(tools: Tools, now: State<'EXECUTING'>): Promise<ChunkOut
   course.unbroken = true;
   try {
     const evidence = feedback === null ? null : { ordinal: iteration, blob: feedback };
-    return await executing.runChunk({ sessionId, chunk, limits: box.limits, feedback: evidence });
+    return await executing.runChunk({
+      sessionId,
+      chunk,
+      digest: now.frozen.digest,
+      limits: box.limits,
+      feedback: evidence,
+      ...(now.tree !== undefined && { reached: { turns: now.turns, tree: now.tree } }),
+    });
   } finally {
     course.unbroken = false;
     watch.cancel();

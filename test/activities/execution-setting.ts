@@ -5,7 +5,7 @@ import { CommitManager } from '../../src/activities/commit-manager.ts';
 import { DriftWatch } from '../../src/activities/drift-watch.ts';
 import { Credentials } from '../../src/activities/credentials.ts';
 import { ReportWriter } from '../../src/activities/report-writer.ts';
-import { SessionExecution } from '../../src/activities/session-execution.ts';
+import { SessionExecution, type ChunkRequest } from '../../src/activities/session-execution.ts';
 import { SnapshotBuilder } from '../../src/activities/snapshot-builder.ts';
 import { SourceImporter } from '../../src/activities/source-importer.ts';
 import { SyntaxChecker } from '../../src/activities/syntax-checker.ts';
@@ -33,7 +33,9 @@ export interface ExecutionSetting extends Pick<RunnerSetting, 'root' | 'store' |
   readonly frozen: Frozen;
   readonly snapshot: Snapshot;
   /** Runs the chunk of an ordinal. */
-  readonly chunk: (ordinal: number, signal?: AbortSignal) => ReturnType<SessionExecution['runChunk']>;
+  readonly chunk: (ordinal: number, changes?: Partial<ChunkRequest>) => ReturnType<SessionExecution['runChunk']>;
+  /** The same by another worker on the same directories, for which this one is gone. */
+  readonly takeOver: () => ExecutionSetting['chunk'];
 }
 
 /** A frozen session on a repository with these files; `maxTurns` is where a chunk ends. */
@@ -81,21 +83,33 @@ export async function executionSetting(
   const verifier = new Verifier({ store, git, checks, syntax: new SyntaxChecker({ git, sandbox }) });
   const reports = new ReportWriter({ store, git, commits });
   const borders = { maxTurns, maxMs: 60_000 };
-  const execution = new SessionExecution({
-    store,
-    git,
-    credentials,
-    sources,
-    snapshots,
-    drift: new DriftWatch({ store, git }),
-    runner,
-    verifier,
-    commits,
-    reports,
-    keeper: new WorkKeeper({ store, snapshots, commits }),
-    chunk: borders,
-  });
-  const chunk: ExecutionSetting['chunk'] = (ordinal, signal = never) =>
-    execution.runChunk({ sessionId: SESSION, chunk: ordinal, limits, feedback: null }, signal);
-  return { root, store, git, execution, model, server, frozen, snapshot, chunk };
+  const executionWith = (one: typeof runner) =>
+    new SessionExecution({
+      store,
+      git,
+      credentials,
+      sources,
+      snapshots,
+      drift: new DriftWatch({ store, git }),
+      runner: one,
+      verifier,
+      commits,
+      reports,
+      keeper: new WorkKeeper({ store, snapshots, commits }),
+      chunk: borders,
+    });
+  const execution = executionWith(runner);
+  const chunkBy =
+    (one: SessionExecution): ExecutionSetting['chunk'] =>
+    (ordinal, changes) => {
+      const request = { sessionId: SESSION, chunk: ordinal, limits, feedback: null, digest: frozen.digest, ...changes };
+      return sources.withFiles(SESSION, never, () => one.runChunk(request, never));
+    };
+  const takeOver = (): ExecutionSetting['chunk'] => {
+    const other = openRunner(root, { name: 'another worker', isGone: () => true });
+    onTestFinished(other.close);
+    return chunkBy(executionWith(other.runner));
+  };
+  const chunk = chunkBy(execution);
+  return { root, store, git, execution, model, server, frozen, snapshot, chunk, takeOver };
 }
