@@ -15,8 +15,10 @@ async function run(
 ) {
   const fail = () => Promise.reject(new HoldfastError(code, 'no'));
   const execution = { deliver: fail, verify: fail, cleanUp: fail };
+  const sources = { withFiles: (_id: string, _signal: AbortSignal, work: () => Promise<unknown>) => work() };
   const activities = createActivities({
     execution,
+    sources,
     untilAnswering: async () => undefined,
   } as unknown as ActivityDependencies);
   const env = new MockActivityEnvironment({ attempt, heartbeatDetails });
