@@ -33,7 +33,7 @@ export class FileRecorder {
     const before = await this.#packsOf(known);
     const isFull = before >= MAX_PACKS;
     let pack: string | null = null;
-    const files = await this.#workTree.capture(known, this.#snapshot.keepIgnored, async (bytes) => {
+    const files = await this.#workTree.capture(known, this.#snapshot.keepIgnored ?? [], async (bytes) => {
       pack = isFull ? '' : await this.#store.blobs.put(this.#snapshot.sessionId, bytes);
     });
     const packs = pack === null ? before : isFull ? 1 : before + 1;

@@ -43,7 +43,7 @@ export const Snapshot = z.strictObject({
   scripts: z.array(HashedFile),
   tools: z.array(z.string()),
   /** Globs of ignored files that belong to every checkpoint. */
-  keepIgnored: z.array(z.string()),
+  keepIgnored: z.array(z.string()).optional(),
   model: ModelSpec,
   /** The model that answered before the freeze, as its provider names it: an alias may move later. */
   servedModel: z.string().optional(),
