@@ -12,7 +12,12 @@ const endToEnd = {
 } as const;
 
 /** What `npm test` leaves to `npm run test:slow`, so that it stays within five minutes. */
-const slow = ['test/slow/**/*.test.ts', 'test/**/*-kill.test.ts', 'test/activities/verifier.test.ts'];
+const slow = [
+  'test/slow/**/*.test.ts',
+  'test/**/*-kill.test.ts',
+  'test/activities/damage.test.ts',
+  'test/activities/verifier.test.ts',
+];
 
 export default defineConfig({
   test: {
