@@ -1,0 +1,23 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '..', '..');
+
+/** Where the wall clock is reckoned with on purpose, and why a jump of it does no harm there. */
+const allowed = new Map([
+  ['src/api/session-manager.ts', 'gRPC takes its deadlines as points in time and turns them into durations at once'],
+  ['src/temporal/connection.ts', 'the same'],
+  ['src/temporal/embedded-namespace.ts', 'the same'],
+  ['src/workflows/preflight.ts', 'the clock of Temporal, by which its timers run'],
+  ['src/activities/webhook-client.ts', 'Retry-After as a date, of the clock of the other side'],
+  ['src/worker.ts', 'how far back ended sessions are looked through; who is missed is found by the heartbeat timeout'],
+]);
+
+test('durations are measured by the monotonic clock: only these places reckon with the wall clock', () => {
+  const reckons = /Date\.now\(\)\s*[-+<>]|[-+<>]\s*Date\.now\(\)/;
+  const files = globSync('src/**/*.ts', { cwd: root }).filter((file) =>
+    reckons.test(readFileSync(join(root, file), 'utf8')),
+  );
+  expect(files.toSorted()).toEqual([...allowed.keys()].toSorted());
+});
