@@ -93,7 +93,7 @@ const PATIENT_FAILURES = 10;
 const REMOTE_FAILURES = 3;
 const SYNTHESIS_FAILURES = 5;
 /** A disk that is full seldom empties itself within a minute; the session pauses and goes on when it can be written again. */
-const STORAGE_FAILURES = 5;
+const STORAGE_FAILURES = 4;
 
 type Work<I, O> = (input: I, signal: AbortSignal) => Promise<O>;
 type MaxFailures = number | 'until it succeeds';
