@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../support/holdfast.ts';
 import { startSetting, type Setting } from '../support/scripted-setting.ts';
-import { LINES } from './scenarios.ts';
+import { LINES } from '../e2e/scenarios.ts';
 
 const HOUR_MS = 3_600_000;
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-clock-'));
