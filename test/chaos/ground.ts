@@ -51,7 +51,7 @@ export class Ground {
    */
   static async start(checkout?: string): Promise<Ground> {
     const rendezvous = await Rendezvous.start();
-    const env = { TURNS_PER_CHUNK: '3', MODEL_BACKOFF_MS: '100', TEST_FAULT_POINTS: rendezvous.url };
+    const env = { TURNS_PER_CHUNK: '3', MODEL_BACKOFF_MS: '100', TEST_FAULT_POINTS: rendezvous.url, HANG_MS: '600000' };
     const scenarios = join(import.meta.dirname, 'scenario.ts');
     const ground = new Ground(await startSetting(env, { scenarios, anyKey: true, checkout }), rendezvous);
     const trial = await ground.begin('undisturbed');

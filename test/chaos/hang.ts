@@ -1,7 +1,10 @@
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { workflowIdOf } from '../../src/domain/session.ts';
 import type { FaultPoint } from '../../src/fault-point.ts';
 import { createClient } from '../../src/temporal/connection.ts';
 import { handBackDeadAttempts } from '../../src/temporal/dead-attempts.ts';
+import { until } from '../support/holdfast.ts';
 import type { Ground } from './ground.ts';
 import { SecondWorker } from './second-worker.ts';
 
@@ -21,25 +24,54 @@ export function canHang(point: FaultPoint): boolean {
 
 /**
  * Stops the worker in its tracks until another one has taken over everything that it was at; then it wakes up and goes on, knowing
- * nothing. The other one is answered, to be stopped when all is over.
+ * nothing. The other one is answered, to be stopped when all is over, and what it did not take over in time.
  */
-export async function hang(ground: Ground, held: readonly Held[]): Promise<SecondWorker> {
+export async function hang(
+  ground: Ground,
+  held: readonly Held[],
+): Promise<{ readonly second: SecondWorker; readonly lost: readonly Held[] }> {
   const { holdfast } = ground.setting;
   const hung = holdfast.pid('worker');
   ground.noteKill('hung worker');
-  process.kill(hung, 'SIGSTOP');
+  await freeze(hung, join(holdfast.dataDir, 'sessions', 'records.db'));
   try {
     const second = await SecondWorker.start(holdfast);
-    await takeOver(ground, held, { hung, second: second.pid });
-    return second;
+    const lost = await takeOver(ground, held, { hung, second: second.pid });
+    return { second, lost };
   } finally {
     process.kill(hung, 'SIGCONT');
     ground.rendezvous.release();
   }
 }
 
+/** Stops a process outside of any transaction: one that hangs with SQLite's lock in its hand stops everybody, until it is killed. */
+async function freeze(pid: number, database: string): Promise<void> {
+  await until(() => {
+    process.kill(pid, 'SIGSTOP');
+    if (isWritable(database)) return true;
+    process.kill(pid, 'SIGCONT');
+    return false;
+  });
+}
+
+function isWritable(database: string): boolean {
+  const db = new DatabaseSync(database, { timeout: 200 });
+  try {
+    db.exec('BEGIN IMMEDIATE; ROLLBACK');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    db.close();
+  }
+}
+
 /** Hands back what the hung worker holds, again and again: Temporal goes on giving it work as long as its connection stands. */
-async function takeOver(ground: Ground, held: readonly Held[], pids: { hung: number; second: number }): Promise<void> {
+async function takeOver(
+  ground: Ground,
+  held: readonly Held[],
+  pids: { hung: number; second: number },
+): Promise<Held[]> {
   const { rendezvous, setting, store } = ground;
   const connectionOptions = { address: setting.holdfast.temporalAddress };
   const client = createClient({ connectionOptions, namespace: 'default' });
@@ -49,14 +81,14 @@ async function takeOver(ground: Ground, held: readonly Held[], pids: { hung: num
     point === 'after:webhook-recorded' ||
     rendezvous.hitsOf(sessionId).some((hit) => hit.pid === pids.second && hit.point === beginningOf(point));
   const end = performance.now() + TAKE_OVER_MS;
-  while (!held.every(isTaken)) {
-    if (performance.now() > end) throw new Error('The hung worker was not taken over.');
+  while (!held.every(isTaken) && performance.now() < end) {
     const webhooks = (await store.deliveries.pending()).map((id) => `webhook/${id}`);
     const workflows = [...held.map(({ sessionId }) => workflowIdOf(sessionId)), ...webhooks];
     await handBackDeadAttempts(client, workflows, isHung);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   await client.connection.close();
+  return held.filter((session) => !isTaken(session));
 }
 
 /** Where the attempt begins that passes a point: who passes it anew has taken over. */
@@ -65,6 +97,7 @@ function beginningOf(point: FaultPoint): FaultPoint {
   if (point === 'after:push-acknowledged' || step === 'end-announced') return point;
   if (step === 'commit' || step.startsWith('push')) return 'before:commit';
   if (step === 'webhook-sent' || step === 'webhook-recorded') return 'before:webhook-sent';
-  if (step === 'snapshot-frozen') return 'before:snapshot-frozen';
-  return step === 'verification' ? 'before:verification' : 'before:session-claimed';
+  if (step === 'verification') return 'before:verification';
+  // What is frozen is not frozen again: the next attempt goes on to the first chunk.
+  return point === 'before:snapshot-frozen' ? point : 'before:session-claimed';
 }

@@ -37,7 +37,10 @@ export async function runWave(ground: Ground, rows: readonly Row[], component: C
   }
   const all = [...candidates.values()];
   await gather(ground, all);
-  const second = component === 'hung worker' ? await hang(ground, await heldBy(all)) : null;
+  const hung = component === 'hung worker' ? await hang(ground, await heldBy(all)) : null;
+  for (const { row, violations } of all) {
+    if (hung?.lost.some(({ point }) => point === row.point)) violations.push('nobody took it over');
+  }
   try {
     if (component === 'worker, 3 times') await strikeAgain(ground, all);
     else if (component !== 'hung worker') await strike(ground, component);
@@ -47,7 +50,7 @@ export async function runWave(ground: Ground, rows: readonly Row[], component: C
       }),
     );
   } finally {
-    ground.left.push(...((await second?.stop()) ?? []));
+    ground.left.push(...((await hung?.second.stop()) ?? []));
   }
 }
 
