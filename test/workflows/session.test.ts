@@ -351,9 +351,13 @@ test.concurrent('a provider that asks for a wait gets it as a timer: no activity
     await until(async () => (await handle.describe()).raw.pendingActivities?.length === 0);
     await until(() => calls === 2);
     expect(performance.now() - told).toBeGreaterThan(1000);
-    const { events = [] } = await handle.fetchHistory();
-    const waits = (events ?? []).flatMap(({ timerStartedEventAttributes }) => timerStartedEventAttributes ?? []);
-    expect(waits.map(({ startToFireTimeout }) => Number(startToFireTimeout?.seconds))).toContain(1);
+    const waits = async (): Promise<number[]> => {
+      const { events } = await handle.fetchHistory();
+      const timers = (events ?? []).flatMap(({ timerStartedEventAttributes }) => timerStartedEventAttributes ?? []);
+      return timers.map(({ startToFireTimeout }) => Number(startToFireTimeout?.seconds));
+    };
+    await until(async () => (await waits()).includes(3600));
+    expect(await waits()).toContain(1);
     await handle.executeUpdate(messages.pauseUpdate, { args: [{}] });
     await until(async () => (await phaseOf(handle)) === 'PAUSED');
     await handle.signal(messages.resumeSignal, {});
