@@ -2,7 +2,7 @@
 import type { Scenario, Turn } from '../test/support/scripted-model/scenario.ts';
 
 /** Turns of the task, the last of which hands in. */
-export const TURNS = 20;
+export const TURNS = 40;
 
 /** Commands of the long task; each tells how many there have been, for its beginning does not stay in the context. */
 export const LONG = 1000;

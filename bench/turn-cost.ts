@@ -6,11 +6,11 @@ import { NoInteractionExtension } from '../src/agent/no-interaction-extension.ts
 import { StopSignal } from '../src/agent/stop-signal.ts';
 import { systemPromptFor } from '../src/agent/system-prompt.ts';
 import { agentTools } from '../src/agent/tools/agent-tools.ts';
-import { toolNames } from '../src/domain/tools.ts';
+import { whitelistFor } from '../src/domain/tools.ts';
 import { createModel } from '../src/model/provider.ts';
 import { createSandbox } from '../src/sandbox/create-sandbox.ts';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
-import { ms, print, title } from './figure.ts';
+import { median, ms, print, title } from './figure.ts';
 import { KEY, makeFiles, openBenchSession } from './holdfast-run.ts';
 import { inDirectory } from './in-directory.ts';
 import { TURNS } from './scenarios.ts';
@@ -23,7 +23,7 @@ interface Run {
   readonly files: number;
 }
 
-/** Wall time per turn: the bare pi SDK against the same task in Holdfast with journal, checkpoints and fencing. */
+/** Wall time per turn, and per chunk of turns: the bare pi SDK against the same task in Holdfast with journal, checkpoints and fencing. */
 export async function benchTurnCost(modelUrl: string): Promise<void> {
   const sandbox = createSandbox({ mode: 'bwrap' });
   for (const [scenario, latency] of [
@@ -36,8 +36,9 @@ export async function benchTurnCost(modelUrl: string): Promise<void> {
       const setting = { sandbox, modelUrl, scenario, files };
       const bare = await inDirectory((directory) => runBare({ ...setting, directory }));
       const ours = await inDirectory((directory) => runHoldfast({ ...setting, directory }));
-      const more = `+${ms((ours - bare) / TURNS)}, ×${(ours / bare).toFixed(2)}`;
-      print(`${files} files: bare pi SDK; Holdfast`, `${ms(bare / TURNS)}; ${ms(ours / TURNS)} (${more})`);
+      const more = `+${ms(ours.turn - bare)}, ×${(ours.turn / bare).toFixed(2)}`;
+      print(`${files} files: bare pi SDK; Holdfast`, `${ms(bare)}; ${ms(ours.turn)} (${more})`);
+      print(`${files} files: the border of a chunk, once in TURNS_PER_CHUNK`, ms(ours.border));
     }
   }
   sandbox.dispose();
@@ -49,14 +50,15 @@ async function runBare({ sandbox, directory, modelUrl, scenario, files }: Run): 
   makeFiles(workspace, files);
   await sandbox.adopt(workspace);
   const spec = { workspace };
+  const tools = whitelistFor([], []);
   const session = await openAgentSession({
     cwd: sandbox.workspacePath(spec),
     access: createModel({ provider: 'anthropic', id: scenario, baseUrl: modelUrl, thinkingLevel: 'off' }, KEY),
     thinkingLevel: 'off',
-    systemPrompt: systemPromptFor({ tools: toolNames, acceptance: [], sandbox: { network: 'none' } }),
-    tools: toolNames,
+    systemPrompt: systemPromptFor({ tools, acceptance: [], sandbox: { network: 'none' } }),
+    tools,
     customTools: agentTools({
-      whitelist: toolNames,
+      whitelist: tools,
       sandbox,
       spec,
       leftWallMs: () => Infinity,
@@ -69,17 +71,25 @@ async function runBare({ sandbox, directory, modelUrl, scenario, files }: Run): 
   await session.prompt('go', { expandPromptTemplates: false, source: 'rpc' });
   const took = performance.now() - started;
   session.dispose();
-  return took;
+  return took / TURNS;
 }
 
-/** Without the first turn, which brings the files in: that is the restore, and is measured by itself. */
-async function runHoldfast(setting: Run): Promise<number> {
+/**
+ * Without the first turn, which brings the files in: that is the restore, and is measured by itself. What a chunk costs besides its turns
+ * is told apart by chunks of a single turn.
+ */
+async function runHoldfast(setting: Run): Promise<{ readonly turn: number; readonly border: number }> {
   const session = await openBenchSession(setting);
   const run = session.worker('one');
+  const timed = async (turns: number): Promise<number> => {
+    const started = performance.now();
+    await run(turns);
+    return performance.now() - started;
+  };
   await run(1);
-  const started = performance.now();
-  await run(TURNS);
-  const took = performance.now() - started;
+  const single = median([await timed(1), await timed(1), await timed(1)]);
+  const left = TURNS - 4;
+  const turn = ((await timed(left)) - single) / (left - 1);
   session.store.close();
-  return (took / (TURNS - 1)) * TURNS;
+  return { turn, border: single - turn };
 }

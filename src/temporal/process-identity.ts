@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 const PREFIX = 'holdfast';
@@ -65,10 +65,14 @@ function isSignallable(pid: number): boolean {
 function hostId(file: string): string {
   if (!existsSync(file)) {
     mkdirSync(dirname(file), { recursive: true });
+    const own = `${file}.${process.pid}`;
+    writeFileSync(own, randomUUID());
     try {
-      writeFileSync(file, randomUUID(), { flag: 'wx' });
+      linkSync(own, file); // Whole or not at all, and only the first one.
     } catch (error) {
       if (!existsSync(file)) throw error; // Another process of the host was first.
+    } finally {
+      rmSync(own, { force: true });
     }
   }
   return readFileSync(file, 'utf8').trim();

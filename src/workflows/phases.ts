@@ -47,7 +47,7 @@ export function phasesOf(tools: Tools): Phases {
     INIT: (now) => initialize(tools, now),
     CONTRACT_SYNTHESIS: async (now) => {
       await post(now, 'analyzing');
-      await outlast(input, () => analyzing.synthesizeContract({ sessionId: input.sessionId }));
+      await outlast(tools, () => analyzing.synthesizeContract({ sessionId: input.sessionId }));
       return { phase: 'PREFLIGHT', base: now.base };
     },
     PREFLIGHT: (now) => preflight(tools, now),
@@ -82,7 +82,7 @@ async function execute(tools: Tools, now: State<'EXECUTING'>): Promise<State<Nex
   const { sessionId } = input;
   if (course.held) await hold(tools, false);
   await post(now, 'coding');
-  const chunk = await withinLimits(box, () => outlast(input, () => runChunk(tools, now)));
+  const chunk = await withinLimits(box, () => outlast(tools, () => runChunk(tools, now)));
   const next = { ...now, chunk: now.chunk + 1, turns: chunk.turns, tree: chunk.tree };
   if (chunk.outcome === 'more') return next;
   // The pause was to wait for the border of a turn: this is one, and checks can take long. Afterwards the chunk ends at once.
@@ -159,7 +159,7 @@ async function hold({ course, input }: Tools, held: boolean): Promise<void> {
 }
 
 /** Waits an outage of the provider out, with growing pauses; what keeps failing without any progress is thrown. */
-async function outlast<T>(input: SessionInput, work: () => Promise<T>): Promise<T> {
+async function outlast<T>({ box, input }: Tools, work: () => Promise<T>): Promise<T> {
   let turns = -1;
   for (let tries = 1; ; tries += 1) {
     try {
@@ -171,6 +171,9 @@ async function outlast<T>(input: SessionInput, work: () => Promise<T>): Promise<
       if (reached > turns) tries = 1;
       turns = reached;
       if (tries >= input.patience.tries) throw error;
+      // A pause that waited for the border of a turn has reached one: the outage can last for hours, and nothing runs meanwhile.
+      if (box.pause !== null && wf.patched('pause-before-wait'))
+        throw new wf.CancelledFailure('Paused before the wait.');
       const backoffMs = Math.min(input.patience.backoffMs * 2 ** (tries - 1), 60_000);
       await wf.sleep(Math.max(backoffMs, retryAfterMs ?? 0), { summary: `${failure.code}: try ${tries + 1} follows` });
     }

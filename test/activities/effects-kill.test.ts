@@ -5,7 +5,7 @@ import type { Turn } from '../support/scripted-model/scenario.ts';
 import { until } from '../support/holdfast.ts';
 import { delegation, task } from '../support/delegation.ts';
 import { ended, startAttempt } from './attempt-process.ts';
-import { outsideCounter, type OutsideCounter } from './outside-counter.ts';
+import { outsideCounter } from './outside-counter.ts';
 import { reaching, runnerSetting, SESSION, type RunnerSetting } from './runner-setting.ts';
 
 const submit: Turn = { tools: [{ name: 'submit_result', args: { summary: 's' } }] };
@@ -21,7 +21,7 @@ const call = (host: string, path: string, holdMs = 0) => ({
 const write = (path: string) => ({ name: 'write', args: { path, content: `${path}\n` } });
 
 interface CallsSetting extends RunnerSetting {
-  readonly counter: OutsideCounter;
+  readonly counter: Awaited<ReturnType<typeof outsideCounter>>;
   /** What the model was told of the calls of its first reply. */
   readonly told: string[];
 }

@@ -6,11 +6,12 @@ import type { SessionRecord } from '../../src/store/sessions.ts';
 import { isAnnounced } from '../../src/domain/events.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { until } from '../support/holdfast.ts';
+import { startOutsideCounter, type OutsideCounter } from '../support/outside-counter.ts';
 import { startSetting, type Setting } from '../support/scripted-setting.ts';
 import { violations, type Evidence } from './invariants.ts';
 import { leftoversOf, processesAt } from './leftovers.ts';
 import { Rendezvous } from './rendezvous.ts';
-import { CHECK, FILE } from './scenario.ts';
+import { CHECK, FILE, pathOf, promptOf, REQUESTS, type ScenarioName } from './scenario.ts';
 
 const END_MS = 120_000;
 const SETTLE_MS = 30_000;
@@ -18,6 +19,7 @@ const SETTLE_MS = 30_000;
 /** A session under test. Its name is its label, its repository and its model key. */
 export interface Trial {
   readonly name: string;
+  readonly scenario: ScenarioName;
   readonly sessionId: string;
   /** Kills before it was created. */
   readonly killsBefore: number;
@@ -27,6 +29,8 @@ export interface Trial {
 export class Ground {
   readonly setting: Setting;
   readonly rendezvous: Rendezvous;
+  /** What commands may reach outside of their sandbox. */
+  readonly witness: OutsideCounter;
   /** The records, looked at from behind: whatever is killed, they answer. */
   readonly store: Store;
   /** Every process of Holdfast that was ever seen. */
@@ -38,8 +42,9 @@ export class Ground {
   /** The tree of the undisturbed run. */
   #tree: string | null = null;
 
-  private constructor(setting: Setting, rendezvous: Rendezvous) {
+  private constructor(setting: Setting, rendezvous: Rendezvous, witness: OutsideCounter) {
     this.setting = setting;
+    this.witness = witness;
     this.rendezvous = rendezvous;
     this.store = openStore({ directory: join(setting.holdfast.dataDir, 'sessions') });
   }
@@ -51,9 +56,17 @@ export class Ground {
    */
   static async start(checkout?: string): Promise<Ground> {
     const rendezvous = await Rendezvous.start();
-    const env = { TURNS_PER_CHUNK: '3', MODEL_BACKOFF_MS: '100', TEST_FAULT_POINTS: rendezvous.url, HANG_MS: '600000' };
+    const witness = await startOutsideCounter();
+    const env = {
+      TURNS_PER_CHUNK: '3',
+      MODEL_BACKOFF_MS: '100',
+      TEST_FAULT_POINTS: rendezvous.url,
+      HANG_MS: '600000',
+      EGRESS_PRIVATE_NETWORKS: '127.0.0.0/8,::1/128',
+    };
     const scenarios = join(import.meta.dirname, 'scenario.ts');
-    const ground = new Ground(await startSetting(env, { scenarios, anyKey: true, checkout }), rendezvous);
+    const setting = await startSetting(env, { scenarios, anyKey: true, checkout });
+    const ground = new Ground(setting, rendezvous, witness);
     const trial = await ground.begin('undisturbed');
     const found = await ground.judge(trial);
     if (found.length > 0) {
@@ -66,17 +79,20 @@ export class Ground {
   }
 
   /** Creates a session as a careful caller does: with an Idempotency-Key, again and again until it is answered. */
-  async begin(name: string): Promise<Trial> {
+  async begin(name: string, scenario: ScenarioName = 'numbered'): Promise<Trial> {
     const { git, holdfast, request } = this.setting;
     const killsBefore = this.kills;
     const repoUrl = await git.createRepository(name, { 'README.md': '# numbers\n' });
     inRepository(git.pathOf(name), 'config', 'core.logAllRefUpdates', 'always');
-    const model = { id: 'numbered', apiKey: keyOf(name) };
-    const body = request('numbered', repoUrl, { model, labels: [name], acceptance: [CHECK] });
+    const model = { id: scenario, apiKey: keyOf(name) };
+    const { port } = this.witness;
+    const outside = { egress: [`localhost:${port}`], userPrompt: promptOf(name, port) };
+    const changes = { model, labels: [name], acceptance: [CHECK], ...(scenario === 'outside' && outside) };
+    const body = request(scenario, repoUrl, changes);
     for (;;) {
       const call = holdfast.call('POST', '/api/sessions', body, { 'idempotency-key': name });
       const answer = await call.catch(() => null);
-      if (answer?.status === 201) return { name, sessionId: String(answer.body.data.sessionId), killsBefore };
+      if (answer?.status === 201) return { name, scenario, sessionId: String(answer.body.data.sessionId), killsBefore };
       if (answer !== null && answer.status < 500) throw new Error(`create: ${JSON.stringify(answer.body)}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
@@ -146,6 +162,7 @@ export class Ground {
     this.store.close();
     const left = [...this.left, ...leftoversOf(holdfast.dataDir, this.pids)];
     await this.setting.stop();
+    await this.witness.close();
     return left;
   }
 
@@ -168,7 +185,7 @@ export class Ground {
   }
 
   async #evidence(trial: Trial): Promise<Evidence> {
-    const { sessionId, name, killsBefore } = trial;
+    const { sessionId, name, scenario, killsBefore } = trial;
     const { events, journal, sessions } = this.store;
     const { git, model, webhooks } = this.setting;
     const session = await sessions.get(sessionId);
@@ -192,6 +209,9 @@ export class Ground {
         updates: existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').length : 0,
         commits: commitsIn(git.pathOf(name)) - 1,
       },
+      requested: Array.from({ length: scenario === 'outside' ? REQUESTS : 0 }, (_, index) =>
+        this.witness.count(pathOf(name, index)),
+      ),
       leftovers: await this.#unsettled(trial),
     };
   }

@@ -63,8 +63,15 @@ const sound: Evidence = {
   kills: 1,
   tree: 't',
   remote: { sha: 'c', content: CONTENT, updates: 1, commits: 1 },
+  requested: [],
   leftovers: [],
 };
+
+const told = (text: string) => ({
+  id: 'c',
+  parentId: 'b',
+  message: { role: 'toolResult', toolName: 'bash', content: [{ type: 'text', text }] },
+});
 
 test('a session that nobody disturbed violates nothing', () => {
   expect(violations(sound)).toEqual([]);
@@ -92,9 +99,20 @@ test.each<[string, Partial<Evidence>]>([
   ['evt_1 came with different bodies', { webhooks: [webhook('evt_1'), webhook('evt_1', 'other')] }],
   ['evt_1 came with a bad signature', { webhooks: [{ ...webhook('evt_1'), verified: false }] }],
   ['evt_9 is no event', { webhooks: [...sound.webhooks, webhook('evt_9')] }],
+  ['request 0 was made 2 times', { requested: [2], transcript: [...sound.transcript, told('counted /a/0')] }],
+  ['request 0 was made 2 times', { requested: [2], transcript: [...sound.transcript, told('Outcome unknown')] }],
+  ['request 0 was made 0 times', { requested: [0], transcript: [...sound.transcript, told('counted /a/0')] }],
+  ['request 0 was made 1 times', { requested: [1], transcript: [...sound.transcript, told('No result provided')] }],
   ['directory /work', { leftovers: ['directory /work'] }],
 ])('it is noticed: %s', (what, changes) => {
   expect(violations({ ...sound, ...changes }).join('\n')).toContain(what);
+});
+
+test('a request whose outcome is unknown may have been made once, or not at all', () => {
+  for (const count of [0, 1]) {
+    const unknown = { requested: [count], transcript: [...sound.transcript, told('Outcome unknown')] };
+    expect(violations({ ...sound, ...unknown })).toEqual([]);
+  }
 });
 
 test('a reply that was recorded and asked for again is noticed; one that died with its process is not held against anybody', () => {

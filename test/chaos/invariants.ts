@@ -33,6 +33,8 @@ export interface Evidence {
     /** Commits in the repository that were not there before. */
     readonly commits: number;
   };
+  /** How often the witness was asked for each request, in their order; empty for a session without a network. */
+  readonly requested: readonly number[];
   /** What is left of the session on the machine, in words. */
   readonly leftovers: readonly string[];
 }
@@ -58,6 +60,18 @@ export const laws: Readonly<Record<string, Law>> = {
     ...unless(remote.content === CONTENT, `the file holds ${JSON.stringify(remote.content)}`),
     ...unless(tree === null || session.result?.tree === tree, `tree ${session.result?.tree} instead of ${tree}`),
   ],
+  'each request to an allowed host is made once, or it is reported as unknown and was made at most once': ({
+    requested,
+    transcript,
+  }) => {
+    const told = resultsOf(transcript, 'bash');
+    return requested.flatMap((count, index) => {
+      const isUnknown = told[index]?.includes('Outcome unknown') === true;
+      const isKnown = told[index]?.includes('counted') === true;
+      const holds = isKnown ? count === 1 : isUnknown && count <= 1;
+      return unless(holds, `request ${index} was made ${count} times, and the model was told ${told[index]}`);
+    });
+  },
   'there is one commit, on which all attempts agree, and it is pushed once': ({ remote, session }) => [
     ...unless(
       remote.sha === session.result?.commit,
@@ -130,6 +144,15 @@ export function violations(evidence: Evidence): string[] {
 
 function unless(holds: boolean, otherwise: string): string[] {
   return holds ? [] : [otherwise];
+}
+
+/** What the model was told of its calls of a tool, in their order. */
+function resultsOf(transcript: readonly Entry[], tool: string): string[] {
+  const messages = (transcript as readonly { message?: { role: string; toolName?: string; content: unknown } }[]).map(
+    ({ message }) => message,
+  );
+  const results = messages.filter((message) => message?.role === 'toolResult' && message.toolName === tool);
+  return results.map((message) => JSON.stringify(message?.content));
 }
 
 function isDense(numbers: readonly unknown[]): boolean {

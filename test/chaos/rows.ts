@@ -1,4 +1,5 @@
 import { faultSteps, type FaultPoint } from '../../src/fault-point.ts';
+import type { ScenarioName } from './scenario.ts';
 
 /** A moment in the life of a session. */
 export interface Moment {
@@ -9,6 +10,7 @@ export interface Moment {
 
 /** A row of the matrix. */
 export interface Row extends Moment {
+  readonly scenario: ScenarioName;
   /**
    * Where the session waits for the others before it goes on to its point: a command does not run for as long as that, and nobody
    * else could write while a transaction is open.
@@ -36,11 +38,18 @@ const stages: Readonly<Partial<Record<FaultPoint, Moment>>> = {
   'before:transaction-committed': { point: 'after:tree-written', ordinal: 2 },
 };
 
-/** All rows, in the order in which a session passes them. */
-export const rows: readonly Row[] = faultSteps.flatMap((step) =>
-  (['before', 'after'] as const).map((side) => {
-    const point: FaultPoint = `${side}:${step}`;
-    const stage = stages[point];
-    return { point, ordinal: ordinals[step] ?? 1, ...(stage && { stage }) };
-  }),
-);
+/** Where it makes a difference that a command reaches the outside. */
+const outside: readonly (typeof faultSteps)[number][] = ['tool-start', 'tool-end', 'transaction-committed'];
+
+/** All rows, in the order in which a session passes them; those of a request to an allowed host come last. */
+export const rows: readonly Row[] = [...rowsOf(faultSteps, 'numbered'), ...rowsOf(outside, 'outside')];
+
+function rowsOf(steps: readonly (typeof faultSteps)[number][], scenario: ScenarioName): Row[] {
+  return steps.flatMap((step) =>
+    (['before', 'after'] as const).map((side) => {
+      const point: FaultPoint = `${side}:${step}`;
+      const stage = stages[point];
+      return { point, scenario, ordinal: ordinals[step] ?? 1, ...(stage && { stage }) };
+    }),
+  );
+}

@@ -32,7 +32,7 @@ export async function runSoak(
   let over = false;
   const lane = async (number: number): Promise<void> => {
     for (let count = 1; !over; count += 1) {
-      const trial = await ground.begin(`soak-${number}-${count}`);
+      const trial = await ground.begin(`soak-${number}-${count}`, number % 2 === 0 ? 'outside' : 'numbered');
       const found = await ground.judge(trial, Infinity);
       sessions += 1;
       if (found.length === 0) continue;

@@ -2,7 +2,7 @@ import type { FaultPoint } from '../../src/fault-point.ts';
 import { columns, type Column } from './components.ts';
 import { laws } from './invariants.ts';
 import type { Cell } from './matrix.ts';
-import { rows } from './rows.ts';
+import { rows, type Row } from './rows.ts';
 
 /** What has happened, and what has not, when the process dies at a point. */
 const meanings: Readonly<Record<FaultPoint, string>> = {
@@ -46,14 +46,16 @@ const meanings: Readonly<Record<FaultPoint, string>> = {
 
 /** The matrix as a page of the documentation: nothing in it changes unless a verdict does. */
 export function matrixPage(cells: readonly Cell[], leftovers: readonly string[]): string {
-  const verdict = (point: FaultPoint, column: Column): string => {
-    const cell = cells.find(({ row, component }) => row.point === point && component === column);
+  const verdict = (which: Row, column: Column): string => {
+    const cell = cells.find(({ row, component }) => row === which && component === column);
     if (cell === undefined) return '–';
     return cell.violations.length === 0 ? '✓' : '**✗**';
   };
   const line = (fields: readonly string[]): string => `| ${fields.join(' | ')} |`;
-  const lines = rows.map(({ point }) => {
-    return line([`\`${point}\``, meanings[point], ...columns.map((column) => verdict(point, column))]);
+  const lines = rows.map((row) => {
+    const { point, scenario } = row;
+    const meaning = `${meanings[point]}${scenario === 'outside' ? '; the command asks an allowed host' : ''}`;
+    return line([`\`${point}\``, meaning, ...columns.map((column) => verdict(row, column))]);
   });
   const red = cells.filter(({ violations }) => violations.length > 0);
   const wrong = red.map(

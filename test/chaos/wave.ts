@@ -32,8 +32,8 @@ export async function runWave(ground: Ground, rows: readonly Row[], component: C
     return true;
   };
   for (const row of rows) {
-    const name = `${row.point}-${component}`.replaceAll(/[^a-z-]/gi, '-');
-    candidates.set(name, { row, trial: ground.begin(name), violations: [], awaited: null });
+    const name = `${row.point}-${row.scenario}-${component}`.replaceAll(/[^a-z-]/gi, '-');
+    candidates.set(name, { row, trial: ground.begin(name, row.scenario), violations: [], awaited: null });
   }
   const all = [...candidates.values()];
   await gather(ground, all);

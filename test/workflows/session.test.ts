@@ -365,6 +365,28 @@ test.concurrent('a provider that asks for a wait gets it as a timer: no activity
   });
 });
 
+test.concurrent('a pause that was asked for while the provider was about to ask for a long wait begins before that wait', async () => {
+  let calls = 0;
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  const runChunk: Activities['runChunk'] = async () => {
+    calls += 1;
+    if (calls > 1) return { outcome: 'submitted', turns: 1, tree: 'a' };
+    await gate;
+    const failure = new HoldfastError('MODEL_RATE_LIMITED', 'slow down').toFailure();
+    const details = [failure, 3_600_000];
+    throw ApplicationFailure.create({ type: failure.code, message: 'slow down', nonRetryable: true, details });
+  };
+  await withSession({}, { runChunk }, async ({ handle }) => {
+    await until(() => calls === 1);
+    await handle.executeUpdate(messages.pauseUpdate, { args: [{}] });
+    release();
+    await until(async () => (await phaseOf(handle)) === 'PAUSED');
+    await handle.signal(messages.resumeSignal, {});
+    expect(await handle.result()).toMatchObject({ phase: 'COMPLETE' });
+  });
+});
+
 test.concurrent('pause lets the running chunk come to its border, and resume goes on with the next one', async () => {
   let held = false;
   let chunks = 0;
