@@ -41,5 +41,5 @@ export class LostFiles {
 /** What the agent is told about lost files, or null when there are none. */
 export function noteOfLost(paths: readonly string[]): string | null {
   if (paths.length === 0) return null;
-  return `[holdfast] The work has moved to another machine. Files that git ignores did not come along. Gone are: ${paths.join(', ')}. Make them anew if you need them.`;
+  return `[holdfast] The work goes on in a new directory. Files that git ignores did not come along. Gone are: ${paths.join(', ')}. Make them anew if you need them.`;
 }
