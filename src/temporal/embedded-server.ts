@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdirSync, openSync, closeSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, connect, type AddressInfo } from 'node:net';
+import { createServer, connect } from 'node:net';
 import { join } from 'node:path';
 import { findTemporalCli } from '../../scripts/setup/temporal-cli.mjs';
 import { HoldfastError } from '../domain/failure.ts';
@@ -10,6 +11,8 @@ import { processStart } from './process-identity.ts';
 
 const START_MS = 60_000;
 const STOP_MS = 10_000;
+const FIRST_PORT = 10_000;
+const LAST_PORT = 32_000;
 
 /** The running dev server of one data directory. */
 export interface EmbeddedServer {
@@ -141,13 +144,23 @@ async function choosePort(preferred: number, wanted: number): Promise<number> {
   return freePort();
 }
 
-/** A port of loopback that nobody listens on. */
+/**
+ * A port of loopback that nobody has. Not one of those that the system gives to outgoing connections (ip(7), ip_local_port_range): while
+ * a server is down for a moment, one of these could take its port and keep it.
+ */
 export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(FIRST_PORT, LAST_PORT);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 function answers(port: number): Promise<boolean> {

@@ -26,8 +26,13 @@ export async function kill(ground: Ground, component: Component): Promise<void> 
   await holdfast.kill(...names);
 }
 
-/** Brings back what does not come back by itself, and waits until all of it is there. */
+/**
+ * Brings back what does not come back by itself, and waits until all of it is there.
+ * @throws Error with the end of the log when it does not.
+ */
 export async function recover({ setting: { holdfast } }: Ground, component: Component): Promise<void> {
-  if (component === 'everything') await holdfast.start();
-  else await until(() => holdfast.isReady(), 60_000);
+  const back = component === 'everything' ? holdfast.start() : until(() => holdfast.isReady(), 60_000);
+  await back.catch((cause: unknown) => {
+    throw new Error(`${component} did not come back:\n${holdfast.log().slice(-8000)}`, { cause });
+  });
 }
