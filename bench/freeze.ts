@@ -73,7 +73,11 @@ async function benchPreflight(directory: string): Promise<void> {
   const [taken, checked, frozen]: [number[], number[], number[]] = [[], [], []];
   for (let round = 0; round <= ROUNDS; round += 1) {
     const id = `ses_${round}`;
-    const secrets = [store.secrets.seal(id, 'git.token', 'bench-token'), store.secrets.seal(id, 'git.username', 'git')];
+    const owner = { tenant: 'default', id };
+    const secrets = [
+      store.secrets.seal(owner, 'git.token', 'bench-token'),
+      store.secrets.seal(owner, 'git.username', 'git'),
+    ];
     await store.sessions.create(sampleSession(id, { task: sampleTask(task), secrets }));
     const supplied = { sessionId: id, inputs: {}, answers: {} };
     const prepare = await timed(() => sources.prepare(id, signal));

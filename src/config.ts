@@ -1,35 +1,18 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { HoldfastError } from './domain/failure.ts';
 import { ModelSpec } from './domain/model-spec.ts';
 import type { Limits } from './domain/session.ts';
 import type { StuckLimits } from './domain/stuck.ts';
-
-/** A secret from the environment or from a file. It prints as `[secret]` and is read anew each time, so a file can be rotated. */
-export class Secret {
-  readonly #read: () => string | undefined;
-
-  constructor(read: () => string | undefined) {
-    this.#read = read;
-  }
-
-  /** The value, or undefined when it is not set (or empty). */
-  reveal(): string | undefined {
-    return this.#read()?.trim() || undefined;
-  }
-
-  toJSON(): string {
-    return '[secret]';
-  }
-}
+import { secretFrom, secretThatMustBeThere, type Secret } from './secret.ts';
 
 /** Everything that can be set from outside, checked. Paths are absolute, times in milliseconds. */
 export interface Config {
   readonly host: string;
   readonly port: number;
-  /** Records, blobs and the master key. */
+  /** Records, blobs and the master keys. */
   readonly sessionsDir: string;
   /** Mirrors and disposable work trees. */
   readonly workingDir: string;
@@ -41,7 +24,8 @@ export interface Config {
   readonly model: ModelSpec;
   readonly modelKey: Secret;
   readonly apiKeys: Secret;
-  readonly masterKey: Secret;
+  /** The master keys as text, the one that seals first; undefined when the server keeps its own. */
+  readonly masterKeys: (() => string) | undefined;
   readonly limits: Limits;
   readonly turnsPerChunk: number;
   readonly chunkMs: number;
@@ -181,7 +165,7 @@ const secretNames = ['LLM_API_KEY', 'API_KEYS', 'MASTER_KEY'] as const;
 
 function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string, string | undefined>>): Config {
   const dataDir = resolve(vars.DATA_DIR);
-  const secret = (name: (typeof secretNames)[number]) => secretOf(env, name);
+  const secret = (name: (typeof secretNames)[number]) => secretFrom(env, name);
   const apiKeys = secret('API_KEYS');
   return {
     host: vars.HOST,
@@ -201,7 +185,7 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
     }),
     modelKey: secret('LLM_API_KEY'),
     apiKeys,
-    masterKey: secret('MASTER_KEY'),
+    masterKeys: secretThatMustBeThere(env, 'MASTER_KEY'),
     limits: {
       maxSteps: vars.MAX_STEPS,
       maxIterations: vars.MAX_ITERATIONS,
@@ -254,16 +238,4 @@ function isOpenToAll(path: string): boolean {
     if (existsSync(directory) && (statSync(directory).mode & 0o001) === 0) return false;
     if (directory === dirname(directory)) return true;
   }
-}
-
-function secretOf(env: Readonly<Record<string, string | undefined>>, name: string): Secret {
-  const file = env[`${name}_FILE`];
-  if (!file) return new Secret(() => env[name]);
-  return new Secret(() => {
-    try {
-      return readFileSync(file, 'utf8');
-    } catch {
-      return undefined; // A key file that is not there (yet) is a missing key: it pauses sessions instead of ending the server.
-    }
-  });
 }

@@ -54,7 +54,7 @@ async function runWorker(config: Config): Promise<void> {
   logger.info({ sandbox: sandbox.kind, enforcement: sandbox.enforcement }, 'sandbox');
   if (sandbox.kind === 'off')
     logger.warn('SANDBOX=off: commands of the agent run WITHOUT ANY ISOLATION on this machine');
-  const store = openStore({ directory: config.sessionsDir, masterKey: config.masterKey.reveal() });
+  const store = openStore({ directory: config.sessionsDir, masterKeys: config.masterKeys });
   const options = temporalOptions(`127.0.0.1:${config.temporal.port}`);
   const hostFile = join(config.dataDir, 'host-id');
   const identity = workerIdentity(hostFile);

@@ -58,3 +58,13 @@ test('webhooks may go to private networks only where nobody else can call', () =
   expect(loadConfig({ API_KEYS: 'k' }).webhook.allowPrivate).toBe(false);
   expect(loadConfig({ API_KEYS: 'k', WEBHOOK_ALLOW_PRIVATE: 'true' }).webhook.allowPrivate).toBe(true);
 });
+
+test('a file of master keys that is named must be there: nothing is made in its place', () => {
+  expect(loadConfig({}).masterKeys).toBeUndefined();
+  expect(loadConfig({ MASTER_KEY: 'a' }).masterKeys?.()).toBe('a');
+  const file = join(temporaryDirectory(), 'keys');
+  const { masterKeys } = loadConfig({ MASTER_KEY_FILE: file });
+  expect(masterKeys).toThrow('MASTER_KEY_FILE');
+  writeFileSync(file, 'b\n');
+  expect(masterKeys?.()).toBe('b');
+});

@@ -6,6 +6,7 @@ import { HoldfastError } from '../domain/failure.ts';
 import { authenticate } from './auth.ts';
 import { contractRoutes } from './contract-routes.ts';
 import { handleErrors, refuseInvalid, type ErrorLog } from './errors.ts';
+import { keyRoutes } from './key-routes.ts';
 import { healthRoutes, type HealthDeps } from './health.ts';
 import { documentRoutes } from './session-documents.ts';
 import { forkRoutes } from './session-fork.ts';
@@ -42,6 +43,7 @@ export function createApp(deps: AppDeps): OpenAPIHono {
   app.route('/api/sessions', forkRoutes(deps));
   app.route('/api/sessions', contractRoutes(deps));
   app.route('/api/sessions', documentRoutes(store));
+  app.route('/api/master-keys', keyRoutes(store));
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', {
     type: 'http',
     scheme: 'bearer',

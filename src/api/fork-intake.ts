@@ -43,7 +43,7 @@ export async function forkOf(
   return {
     id,
     task: taskOf(id, parent, { checkpoint, frozen, request }),
-    secrets: [...secrets].map(([name, value]) => deps.store.secrets.seal(id, name, value)),
+    secrets: [...secrets].map(([name, value]) => deps.store.secrets.seal({ tenant: parent.tenant, id }, name, value)),
   };
 }
 

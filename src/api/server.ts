@@ -4,9 +4,9 @@ import { runProcess } from '../entry-point.ts';
 import { armFaultPoints } from '../fault-point.ts';
 import { probeRemote, removeSessionFiles } from '../git/git-manager.ts';
 import { checkSource } from '../git/repository-url.ts';
-import { createLogger } from '../logger.ts';
+import { createLogger, type Logger } from '../logger.ts';
 import { isPriced } from '../model/catalogue.ts';
-import { openStore } from '../store/store.ts';
+import { openStore, type Store } from '../store/store.ts';
 import { reportReady } from '../supervisor.ts';
 import { createClient, temporalOptions } from '../temporal/connection.ts';
 import { registerSearchAttributes } from '../temporal/search-attributes.ts';
@@ -30,7 +30,7 @@ async function main(config: Config): Promise<void> {
       .map((key) => key.trim())
       .filter(Boolean);
   assertMayListen(config.host, apiKeys());
-  const store = openStore({ directory: config.sessionsDir, masterKey: config.masterKey.reveal() });
+  const store = openStore({ directory: config.sessionsDir, masterKeys: config.masterKeys });
   const client = createClient(temporalOptions(`127.0.0.1:${config.temporal.port}`));
   const { patience, maxHistoryEvents, webhook, limits, model, preflightTimeoutMs, allowedRoots, workingDir } = config;
   const defaults = {
@@ -68,7 +68,7 @@ async function main(config: Config): Promise<void> {
     );
     process.exit(1);
   });
-  store.blobs.sweep().catch((error: unknown) => logger.warn({ error: String(error) }, 'the sweep of blobs failed'));
+  tidyUp(store, logger);
   const sweep = setInterval(() => {
     // Both again and again until Temporal is there: the API serves what is on record meanwhile.
     const starting = registerSearchAttributes(client).then(() => sessions.startOrphans());
@@ -88,4 +88,15 @@ async function main(config: Config): Promise<void> {
     if ('closeIdleConnections' in server) setInterval(() => server.closeIdleConnections(), 50).unref();
     setTimeout(() => process.exit(0), 3000).unref();
   }
+}
+
+/** Goes on with what an earlier process may have been killed at. */
+function tidyUp(store: Store, logger: Logger): void {
+  store.keys.reseal().then(
+    ({ resealed, unreadable }) => {
+      if (resealed + unreadable > 0) logger.info({ resealed, unreadable }, 'sealed secrets anew');
+    },
+    (error: unknown) => logger.warn({ error: String(error) }, 'secrets were not sealed anew'),
+  );
+  store.blobs.sweep().catch((error: unknown) => logger.warn({ error: String(error) }, 'the sweep of blobs failed'));
 }

@@ -73,7 +73,11 @@ function addCreate(app: OpenAPIHono, { store, sessions, defaults, checks }: Sess
       const idempotency = key === undefined ? null : { key, bodySha256: bodySha256(request) };
       const { session, created } = await begin({ store, sessions }, idempotency, async () => {
         const { id, task, secrets } = await takeIn(request, defaults, checks);
-        return { id, task, secrets: secrets.map(([name, value]) => store.secrets.seal(id, name, value)) };
+        return {
+          id,
+          task,
+          secrets: secrets.map(([name, value]) => store.secrets.seal({ tenant: TENANT, id }, name, value)),
+        };
       });
       const { id: sessionId, createdAt } = session;
       if (!created) c.header('Idempotent-Replay', 'true');

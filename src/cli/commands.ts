@@ -7,6 +7,7 @@ import { doctor } from './doctor.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { follow, tellEvents } from './follow.ts';
 import { allCheckpoints, forkBody, forkOptions } from './fork.ts';
+import { keysCommand } from './keys-command.ts';
 import { runRequest } from './run-request.ts';
 import { skillCommand } from './skill-command.ts';
 import { snapshotCommand } from './snapshot-command.ts';
@@ -98,6 +99,7 @@ parent has ended its secrets are gone: give --model-api-key-file, --git-token-fi
     options: { output: { type: 'string', short: 'o' } },
     run: ([id], { output }, context) => exportBundle(given(id), textOf(output), context),
   },
+  keys: keysCommand,
   'verify-bundle': {
     usage: 'verify-bundle <file> [--snapshot sha256:…]',
     summary: 'Check an exported archive, without a server',

@@ -188,6 +188,7 @@ export const failureCodes = {
   },
   GIT_FAILED: { class: 'system', retryable: true, remedy: 'Read what git says; check disk space and the repository.' },
   STORAGE_FAILED: { class: 'system', retryable: true, remedy: 'Check space and permissions of the data directory.' },
+  SECRET_UNREADABLE: { class: 'auth', retryable: false, remedy: 'Put its key back, or resume with new credentials.' },
   TEMPORAL_UNAVAILABLE: {
     class: 'system',
     retryable: true,

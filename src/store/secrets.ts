@@ -1,66 +1,59 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
 import type { SecretName } from '../domain/task.ts';
-import type { Database } from './database.ts';
+import { isFirstFormat, openFirstFormat } from '../sealing/first-format.ts';
+import type { KeyRing } from '../sealing/key-ring.ts';
+import type { Database, Row } from './database.ts';
 
-const FORMAT = Buffer.from('hfs1');
-const SALT_BYTES = 16;
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
-
-/** A secret that can only be opened with the master key, for the session and name it was sealed for. */
+/** A secret that can only be opened with a master key, for the tenant, session and name it was sealed for. */
 export interface SealedSecret {
   readonly name: SecretName;
   readonly sealed: Uint8Array;
 }
 
+/** Whose a secret is. */
+export interface SecretOwner {
+  readonly tenant: string;
+  readonly id: string;
+}
+
 /**
- * Secrets of sessions, sealed with AES-256-GCM under a key of their own each (HKDF-SHA256 of the master key and a fresh salt),
- * bound to session and name. They are opened only by the activity that needs them and removed with the session.
+ * Secrets of sessions, sealed by a {@link KeyRing} and bound to tenant, session and name: moved to another row they do not open. They are
+ * opened only by the activity that needs them and removed with the session.
  */
 export class SealedSecrets {
   readonly #db: Database;
-  readonly #master: Buffer;
+  readonly #ring: KeyRing;
 
-  constructor(db: Database, master: Buffer) {
+  constructor(db: Database, ring: KeyRing) {
     this.#db = db;
-    this.#master = master;
+    this.#ring = ring;
   }
 
   /** Seals a secret, to be stored together with the session it belongs to. */
-  seal(sessionId: string, name: SecretName, value: string): SealedSecret {
-    const salt = randomBytes(SALT_BYTES);
-    const iv = randomBytes(IV_BYTES);
-    const cipher = createCipheriv('aes-256-gcm', this.#key(salt), iv).setAAD(context(sessionId, name));
-    const sealed = Buffer.concat([FORMAT, salt, iv, cipher.update(value, 'utf8'), cipher.final(), cipher.getAuthTag()]);
-    return { name, sealed };
+  seal(owner: SecretOwner, name: SecretName, value: string): SealedSecret {
+    return { name, sealed: this.#ring.seal(Buffer.from(value), contextOf(owner, name)) };
   }
 
-  /** Seals and stores a secret, replacing one of the same name. */
+  /**
+   * Seals and stores a secret, replacing one of the same name.
+   * @throws HoldfastError SESSION_NOT_FOUND
+   */
   async put(sessionId: string, name: SecretName, value: string): Promise<void> {
+    const row = await this.#db.get('SELECT tenant FROM sessions WHERE id = ?', sessionId);
+    if (row === undefined) throw new HoldfastError('SESSION_NOT_FOUND', `There is no session ${sessionId}.`);
+    const { sealed } = this.seal({ tenant: String(row['tenant']), id: sessionId }, name, value);
     const sql = `INSERT INTO secrets (session_id, name, sealed) VALUES (?, ?, ?)
       ON CONFLICT (session_id, name) DO UPDATE SET sealed = excluded.sealed`;
-    await this.#db.run(sql, sessionId, name, this.seal(sessionId, name, value).sealed);
+    await this.#db.run(sql, sessionId, name, sealed);
   }
 
   /**
    * Opens a secret; undefined when the session has none of that name.
-   * @throws HoldfastError STORAGE_FAILED when it was sealed with another key or changed.
+   * @throws HoldfastError SECRET_UNREADABLE when its key is not there, or it was changed or moved.
    */
   async get(sessionId: string, name: SecretName): Promise<string | undefined> {
-    const row = await this.#db.get('SELECT sealed FROM secrets WHERE session_id = ? AND name = ?', sessionId, name);
-    if (row === undefined) return undefined;
-    try {
-      return this.#open(Buffer.from(row['sealed'] as Uint8Array), context(sessionId, name));
-    } catch (cause) {
-      throw new HoldfastError(
-        'STORAGE_FAILED',
-        `Secret ${name} of ${sessionId} cannot be opened with this master key.`,
-        { cause },
-      );
-    }
+    const row = await this.#db.get(`${SELECT} WHERE secrets.session_id = ? AND name = ?`, sessionId, name);
+    return row && this.open(row);
   }
 
   /** Removes secrets of a session. */
@@ -69,48 +62,31 @@ export class SealedSecrets {
       await this.#db.run('DELETE FROM secrets WHERE session_id = ? AND name = ?', sessionId, name);
   }
 
-  #open(sealed: Buffer, aad: Buffer): string {
-    if (!sealed.subarray(0, FORMAT.length).equals(FORMAT)) throw new Error('unknown format');
-    const body = sealed.subarray(FORMAT.length);
-    const salt = body.subarray(0, SALT_BYTES);
-    const iv = body.subarray(SALT_BYTES, SALT_BYTES + IV_BYTES);
-    const decipher = createDecipheriv('aes-256-gcm', this.#key(salt), iv);
-    decipher.setAAD(aad).setAuthTag(body.subarray(-TAG_BYTES));
-    const text = decipher.update(body.subarray(SALT_BYTES + IV_BYTES, -TAG_BYTES));
-    return Buffer.concat([text, decipher.final()]).toString('utf8');
-  }
-
-  #key(salt: Buffer): Buffer {
-    return Buffer.from(hkdfSync('sha256', this.#master, salt, 'holdfast secrets', 32));
+  /** Opens a row of {@link SELECT}. @throws HoldfastError SECRET_UNREADABLE */
+  open(row: Row): string {
+    const { owner, name, sealed } = sealedRow(row);
+    try {
+      if (!isFirstFormat(sealed)) return this.#ring.open(sealed, contextOf(owner, name)).toString('utf8');
+      const opened = openFirstFormat(this.#ring.masters, sealed, `${owner.id}|${name}`);
+      if (opened === null) throw new HoldfastError('SECRET_UNREADABLE', 'No key of the ring opens it.');
+      return opened.toString('utf8');
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new HoldfastError('SECRET_UNREADABLE', `Secret ${name} of ${owner.id} cannot be opened. ${why}`, { cause });
+    }
   }
 }
 
-/**
- * The master key: 32 bytes in base64 when given, else read from (or made once in) a file that only its owner can read.
- * @throws HoldfastError STORAGE_FAILED when it is not 32 bytes.
- */
-export function loadMasterKey(given: string | undefined, file: string): Buffer {
-  const text = given ?? readOrCreate(file);
-  const key = Buffer.from(text.trim(), 'base64');
-  if (key.length !== 32) throw new HoldfastError('STORAGE_FAILED', 'The master key must be 32 bytes in base64.');
-  return key;
+/** Sealed secrets with whose they are. */
+export const SELECT = `SELECT secrets.session_id AS session_id, secrets.name AS name, secrets.sealed AS sealed, sessions.tenant AS tenant
+  FROM secrets JOIN sessions ON sessions.id = secrets.session_id`;
+
+/** A row of {@link SELECT}. */
+export function sealedRow(row: Row): { owner: SecretOwner; name: SecretName; sealed: Uint8Array } {
+  const owner = { tenant: String(row['tenant']), id: String(row['session_id']) };
+  return { owner, name: row['name'] as SecretName, sealed: row['sealed'] as Uint8Array };
 }
 
-function readOrCreate(file: string): string {
-  if (existsSync(file)) return readFileSync(file, 'utf8');
-  mkdirSync(dirname(file), { recursive: true });
-  const temporary = `${file}.${process.pid}.tmp`;
-  writeFileSync(temporary, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
-  try {
-    linkSync(temporary, file); // Fails when another process was first; then its key counts.
-  } catch (error) {
-    if (!existsSync(file)) throw error;
-  } finally {
-    rmSync(temporary, { force: true });
-  }
-  return readFileSync(file, 'utf8');
-}
-
-function context(sessionId: string, name: SecretName): Buffer {
-  return Buffer.from(`${sessionId}|${name}`);
+function contextOf({ tenant, id }: SecretOwner, name: SecretName): string {
+  return `secret|${tenant}|${id}|${name}`;
 }

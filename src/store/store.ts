@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { KeyRing } from '../sealing/key-ring.ts';
+import { addKeyTo, keysInFile, parseMasterKeys } from '../sealing/master-keys.ts';
 import { ArtifactRecords } from './artifacts.ts';
 import { FileBlobs } from './blobs.ts';
 import { SqliteDatabase } from './database.ts';
@@ -7,10 +9,11 @@ import { DeliveryRecords } from './deliveries.ts';
 import { EffectRecords } from './effects.ts';
 import { EventRecords } from './events.ts';
 import { Journal } from './journal.ts';
+import { KeyRotation } from './key-rotation.ts';
 import { KeptBlobs } from './kept-blobs.ts';
 import { OutcomeRecords } from './outcomes.ts';
 import { PulseRecords } from './pulses.ts';
-import { loadMasterKey, SealedSecrets } from './secrets.ts';
+import { SealedSecrets } from './secrets.ts';
 import { SessionRecords } from './sessions.ts';
 
 /** What {@link Store.check} wants to have room for. */
@@ -27,6 +30,7 @@ export interface Store {
   readonly artifacts: ArtifactRecords;
   readonly pulses: PulseRecords;
   readonly secrets: SealedSecrets;
+  readonly keys: KeyRotation;
   readonly blobs: KeptBlobs;
   /**
    * Writes to records and blobs and takes it back, to find out whether that is possible.
@@ -36,15 +40,35 @@ export interface Store {
   close(): void;
 }
 
+/** Where the store is. */
+export interface StoreOptions {
+  readonly directory: string;
+  /** The master keys as text, read anew from time to time; without it the store keeps its own, in `master.key`. */
+  readonly masterKeys?: (() => string) | undefined;
+}
+
+/**
+ * The ring of master keys that a store seals with. Keys of its own are made now, if there are none yet.
+ * @throws HoldfastError STORAGE_FAILED when they cannot be read, or are none.
+ */
+export function openKeyRing({ directory, masterKeys }: StoreOptions): KeyRing {
+  const source = masterKeys === undefined ? keysInFile(keyFileIn(directory)) : () => parseMasterKeys(masterKeys());
+  source();
+  return new KeyRing(source);
+}
+
 /**
  * Opens the store below a directory: `records.db`, `blobs/` and `master.key`. Several processes may have it open at once.
  * @throws HoldfastError STORAGE_FAILED
  */
-export function openStore(options: { readonly directory: string; readonly masterKey?: string | undefined }): Store {
-  const db = SqliteDatabase.open(join(options.directory, 'records.db'));
-  const files = new FileBlobs(join(options.directory, 'blobs'));
+export function openStore(options: StoreOptions): Store {
+  const { directory, masterKeys } = options;
+  const db = SqliteDatabase.open(join(directory, 'records.db'));
+  const files = new FileBlobs(join(directory, 'blobs'));
   const blobs = new KeptBlobs(db, files);
-  const master = loadMasterKey(options.masterKey, join(options.directory, 'master.key'));
+  const ring = openKeyRing(options);
+  const secrets = new SealedSecrets(db, ring);
+  const addKey = masterKeys === undefined ? () => addKeyTo(keyFileIn(directory)) : null;
   return {
     sessions: new SessionRecords(db),
     journal: new Journal(db),
@@ -54,7 +78,8 @@ export function openStore(options: { readonly directory: string; readonly master
     deliveries: new DeliveryRecords(db),
     artifacts: new ArtifactRecords(db, blobs),
     pulses: new PulseRecords(db),
-    secrets: new SealedSecrets(db, master),
+    secrets,
+    keys: new KeyRotation({ db, ring, secrets, addKey }),
     blobs,
     check: async () => {
       await files.delete(await files.put(randomBytes(CHECK_BYTES)));
@@ -62,4 +87,8 @@ export function openStore(options: { readonly directory: string; readonly master
     },
     close: () => db.close(),
   };
+}
+
+function keyFileIn(directory: string): string {
+  return join(directory, 'master.key');
 }

@@ -63,9 +63,9 @@ export async function executionSetting(
   });
   const source = { kind: 'repository', url: await server.createRepository('app', files) } as const;
   const secrets = [
-    store.secrets.seal(SESSION, 'git.token', 'token'),
-    store.secrets.seal(SESSION, 'git.username', 'git'),
-    store.secrets.seal(SESSION, 'model.apiKey', 'key'),
+    store.secrets.seal({ tenant: 'default', id: SESSION }, 'git.token', 'token'),
+    store.secrets.seal({ tenant: 'default', id: SESSION }, 'git.username', 'git'),
+    store.secrets.seal({ tenant: 'default', id: SESSION }, 'model.apiKey', 'key'),
   ];
   await store.sessions.create(sampleSession(SESSION, { task: sampleTask({ source }), secrets }));
   const spec = { provider: 'anthropic', id: 'task', baseUrl: model.url, thinkingLevel: 'off' } as const;

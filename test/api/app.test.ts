@@ -38,6 +38,8 @@ test('every route is in the OpenAPI 3.1 document, with descriptions', async () =
       'get /api/sessions',
       'post /api/sessions',
       'delete /api/sessions/{id}',
+      'get /api/master-keys',
+      'post /api/master-keys/rotate',
       ...below.map((path) => `get /api/sessions/{id}${path}`),
       ...posts.map((name) => `post /api/sessions/{id}/${name}`),
     ].toSorted(),

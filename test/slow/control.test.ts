@@ -176,9 +176,9 @@ test('a session that an API recorded and did not start before it died is started
     task: sampleTask({ source: { kind: 'repository', url }, auto: true, model, branch: 'feat/orphan' }),
     createdAt: Date.now(),
     secrets: [
-      store.secrets.seal(id, 'git.token', canaries.gitToken),
-      store.secrets.seal(id, 'git.username', 'git'),
-      store.secrets.seal(id, 'model.apiKey', canaries.modelKey),
+      store.secrets.seal({ tenant: 'default', id }, 'git.token', canaries.gitToken),
+      store.secrets.seal({ tenant: 'default', id }, 'git.username', 'git'),
+      store.secrets.seal({ tenant: 'default', id }, 'model.apiKey', canaries.modelKey),
     ],
     idempotency: null,
   });
