@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Set-up behind `npm start`, `npm test` and `npm run demo`. Runs on Node 20, before there is a node_modules; says what it installs
- * and why; a second run finds everything there and is over at once.
+ * and why; a second run finds everything there and is over at once. With `--tests` it is also for what only the tests need.
  */
 import { join } from 'node:path';
 import { alone } from './setup/alone.mjs';
@@ -10,7 +10,11 @@ import { programs } from './setup/programs.mjs';
 import { say } from './setup/say.mjs';
 import { cacheDirectory, temporalCli } from './setup/temporal-cli.mjs';
 
-const machine = { root: join(import.meta.dirname, '..'), env: process.env };
+const machine = {
+  root: join(import.meta.dirname, '..'),
+  env: process.env,
+  isForTests: process.argv.includes('--tests'),
+};
 const steps = [packages, node, programs, temporalCli];
 
 try {

@@ -8,14 +8,19 @@ import { say } from './say.mjs';
 const needed = [
   { name: 'git', debian: 'git', purpose: 'repositories' },
   { name: 'bwrap', debian: 'bubblewrap', purpose: 'the sandbox that every command of the agent runs in' },
+  { name: 'ssh', debian: 'openssh-client', purpose: 'repositories over SSH' },
   { name: 'rg', debian: 'ripgrep', purpose: "the agent's search" },
 ];
 
+/** What only the tests call: a real counterpart, which each of them starts for itself. */
+const neededByTests = [{ name: 'sshd', debian: 'openssh-server', purpose: 'the tests of repositories over SSH' }];
+
 /** The programs that Holdfast calls; missing ones are installed where that is possible. @type {import('./step.mjs').Step} */
 export const programs = {
-  isReady: ({ env }) => missingPrograms(env).length === 0,
-  prepare({ env }) {
-    const missing = missingPrograms(env);
+  isReady: (machine) => missingPrograms(machine).length === 0,
+  prepare(machine) {
+    const { env } = machine;
+    const missing = missingPrograms(machine);
     const list = missing.map(({ name, purpose }) => `${name} (${purpose})`).join(', ');
     const packages = missing.map(({ debian }) => debian);
     const advice = `Missing: ${list}. Install it, on Debian or Ubuntu: sudo apt-get install ${packages.join(' ')}`;
@@ -23,13 +28,14 @@ export const programs = {
     for (const { name, debian, purpose } of missing) say(`${name}: installing the package ${debian}, for ${purpose}.`);
     aptGet(['update', '-qq'], env); // May fail in part, and the package still be there.
     aptGet(['install', '-y', '-qq', '--no-install-recommends', ...packages], env);
-    if (missingPrograms(env).length > 0) throw new Error(advice);
+    if (missingPrograms(machine).length > 0) throw new Error(advice);
   },
 };
 
-/** @param {Readonly<Record<string, string | undefined>>} env */
-function missingPrograms(env) {
-  return needed.filter(({ name }) => !isOnPath(name, env) && !(name === 'bwrap' && env['SANDBOX'] === 'off'));
+/** @param {import('./step.mjs').Machine} machine */
+function missingPrograms({ env, isForTests }) {
+  const wanted = [...needed, ...(isForTests ? neededByTests : [])];
+  return wanted.filter(({ name }) => !isOnPath(name, env) && !(name === 'bwrap' && env['SANDBOX'] === 'off'));
 }
 
 /**
@@ -39,7 +45,7 @@ function missingPrograms(env) {
 function aptGet(args, env) {
   try {
     execFileSync('apt-get', ['-o', 'DPkg::Lock::Timeout=120', ...args], {
-      env: { ...env, DEBIAN_FRONTEND: 'noninteractive' },
+      env: { ...env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }, // Of what is installed no service is started.
       stdio: ['ignore', 'ignore', 2],
     });
   } catch {
@@ -52,5 +58,6 @@ function aptGet(args, env) {
  * @param {Readonly<Record<string, string | undefined>>} env
  */
 function isOnPath(name, env) {
-  return (env['PATH'] ?? '').split(delimiter).some((directory) => existsSync(join(directory, name)));
+  // Where servers are installed is not on everybody's path.
+  return [...(env['PATH'] ?? '').split(delimiter), '/usr/sbin'].some((directory) => existsSync(join(directory, name)));
 }

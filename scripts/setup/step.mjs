@@ -1,8 +1,8 @@
 // @ts-check
 
 /**
- * What set-up works on: this checkout, and the environment it was started with.
- * @typedef {{ readonly root: string, readonly env: Readonly<Record<string, string | undefined>> }} Machine
+ * What set-up works on: this checkout, the environment it was started with, and whether the tests are to run here.
+ * @typedef {{ readonly root: string, readonly env: Readonly<Record<string, string | undefined>>, readonly isForTests?: boolean }} Machine
  */
 
 /**

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../domain/failure.ts';
 import { withAddress } from '../domain/model-address.ts';
+import { gitCredentialsOf, gitSecrets, type GitCredentials } from '../domain/git-credentials.ts';
 import type { ModelSpec } from '../domain/model-spec.ts';
-import type { GitCredentials } from '../git/git-manager.ts';
 import type { Store } from '../store/store.ts';
 
 /** The server's own model: its key may only go to the place it belongs to. */
@@ -21,12 +21,11 @@ export class Credentials {
     this.#serverModel = serverModel;
   }
 
-  /** The git token of a session, or undefined when it was given none. */
+  /** What opens the session's repository, or undefined when it was given nothing. */
   async git(sessionId: string): Promise<GitCredentials | undefined> {
-    const token = await this.#store.secrets.get(sessionId, 'git.token');
-    if (token === undefined) return undefined;
-    const username = await this.#store.secrets.get(sessionId, 'git.username');
-    return { token, ...(username !== undefined && { username }) };
+    const names = Object.values(gitSecrets);
+    const values = await Promise.all(names.map((name) => this.#store.secrets.get(sessionId, name)));
+    return gitCredentialsOf((name) => values[names.indexOf(name)]);
   }
 
   /**

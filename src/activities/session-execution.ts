@@ -1,4 +1,5 @@
 import { HoldfastError } from '../domain/failure.ts';
+import { gitSecrets } from '../domain/git-credentials.ts';
 import { standingOf } from '../domain/gate.ts';
 import type { Delivered, Frozen, Limits, State } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
@@ -148,7 +149,7 @@ export class SessionExecution {
     await faultPoint('after:end-announced', sessionId);
     const { git, store } = this.#parts;
     await git.remove(sessionId);
-    await store.secrets.forget(sessionId, ['git.username', 'git.token', 'model.apiKey']);
+    await store.secrets.forget(sessionId, [...Object.values(gitSecrets), 'model.apiKey']);
   }
 
   /** The snapshot on record, which must be the one of this session, and the one that the workflow saw frozen. */

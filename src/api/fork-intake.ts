@@ -1,4 +1,5 @@
 import type { z } from '@hono/zod-openapi';
+import { gitCredentialsOf } from '../domain/git-credentials.ts';
 import { workBranchOf, type Frozen } from '../domain/session.ts';
 import { secretNames, type SecretName, type Task } from '../domain/task.ts';
 import type { Checkpoint } from '../store/journal.ts';
@@ -6,6 +7,7 @@ import type { NewSession, SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
 import { invalid, type Fault } from './errors.ts';
 import type { ForkSession } from './fork-schemas.ts';
+import { givenSecrets } from './source-credentials.ts';
 import { newSessionId, unpriced, type IntakeChecks, type TaskDefaults } from './session-intake.ts';
 
 type ForkSession = z.infer<typeof ForkSession>;
@@ -36,9 +38,10 @@ export async function forkOf(
   if (checkpoint === null || frozen === null || faults.length > 0) throw invalid(faults);
   const source = deps.checks.checkSource(parent.task.source);
   const secrets = await secretsFor(deps.store, parentId, request);
-  const token = secrets.get('git.token');
-  const username = secrets.get('git.username');
-  await deps.checks.probeSource(source, token === undefined ? undefined : { token, ...(username && { username }) });
+  await deps.checks.probeSource(
+    source,
+    gitCredentialsOf((name) => secrets.get(name)),
+  );
   const id = newSessionId();
   return {
     id,
@@ -92,16 +95,12 @@ async function lookAt(
 async function secretsFor(
   { secrets }: Store,
   parentId: string,
-  { credentials = {} }: ForkSession,
+  { credentials }: ForkSession,
 ): Promise<Map<SecretName, string>> {
-  const given: Partial<Record<SecretName, string | undefined>> = {
-    'git.token': credentials.gitToken,
-    'git.username': credentials.gitUsername,
-    'model.apiKey': credentials.modelApiKey,
-  };
+  const given = givenSecrets(credentials);
   const found = new Map<SecretName, string>();
   for (const name of secretNames) {
-    const value = given[name] ?? (await secrets.get(parentId, name));
+    const value = given.get(name) ?? (await secrets.get(parentId, name));
     if (value !== undefined) found.set(name, value);
   }
   return found;

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { Credentials, Limits, number, text } from './schemas.ts';
+import { Limits, number, text } from './schemas.ts';
+import { Credentials } from './source-schemas.ts';
 
 /** Body of `POST /api/sessions/{id}/fork`. */
 export const ForkSession = z

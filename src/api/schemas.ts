@@ -8,6 +8,7 @@ import { pathFault } from '../domain/relative-path.ts';
 import { phases, stages } from '../domain/session.ts';
 import { redEnds, TaskLimits, testStrategies } from '../domain/task.ts';
 import { waiving } from './contract-schemas.ts';
+import { Credentials, later, SourceBody } from './source-schemas.ts';
 
 const short = z.string().trim().min(1).max(255);
 export const text = z.string().trim().min(1).max(200_000);
@@ -25,13 +26,6 @@ const values = z.record(z.string(), z.string().max(16_384));
 
 export const Limits = TaskLimits.partial();
 
-/** Features of later versions: naming them is a fault that says so, instead of one that calls the field unknown. */
-const later = z
-  .unknown()
-  .refine((value) => value === undefined, 'not available in this version')
-  .optional()
-  .openapi({ description: 'Not available in this version.' });
-
 /** Body of `POST /api/sessions`. */
 export const CreateSession = z
   .strictObject({
@@ -42,16 +36,7 @@ export const CreateSession = z
       .max(256 * 1024)
       .optional(),
     skill: z.union([z.strictObject({ path: short }), z.strictObject({ name: short })]).optional(),
-    source: z
-      .strictObject({
-        repoUrl: z.string().min(1).max(2000),
-        ref: short.optional(),
-        credentials: z.strictObject({ username: short.optional(), token: z.string().min(1).max(10_000) }).optional(),
-        credentialId: later,
-        submodules: later,
-        lfs: later,
-      })
-      .optional(),
+    source: SourceBody.optional(),
     workingDir: z
       .string()
       .min(1)
@@ -140,9 +125,6 @@ export const ReasonBody = z
   .strictObject({ requestId, reason: z.string().max(1000) })
   .partial()
   .openapi('Reason');
-export const Credentials = z
-  .strictObject({ modelApiKey: z.string().min(1), gitToken: z.string().min(1), gitUsername: short })
-  .partial();
 export const ResumeBody = z
   .strictObject({ requestId, limits: Limits, credentials: Credentials })
   .partial()

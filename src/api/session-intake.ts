@@ -1,5 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { HoldfastError } from '../domain/failure.ts';
+import { GitCredentials } from '../domain/git-credentials.ts';
 import type { ModelSpec } from '../domain/model-spec.ts';
 import { workBranchOf, type Limits } from '../domain/session.ts';
 import { defaultAuthor, type SecretName, type SkillSource, type Source, type Task } from '../domain/task.ts';
@@ -7,6 +8,7 @@ import { z } from '@hono/zod-openapi';
 import { parseSkill } from '../skill/parse-skill.ts';
 import { invalid, type Fault } from './errors.ts';
 import { CreateSession } from './schemas.ts';
+import { credentialFaults, sourceSecrets } from './source-credentials.ts';
 
 /** What the server fills in. */
 export interface TaskDefaults {
@@ -20,10 +22,7 @@ export interface IntakeChecks {
   /** @throws HoldfastError INVALID_REPOSITORY_URL, PATH_NOT_ALLOWED */
   readonly checkSource: (source: Source) => Source;
   /** @throws HoldfastError REPOSITORY_UNREACHABLE, REPOSITORY_AUTH_FAILED, REF_NOT_FOUND */
-  readonly probeSource: (
-    source: Source,
-    credentials: { token: string; username?: string } | undefined,
-  ) => Promise<void>;
+  readonly probeSource: (source: Source, credentials: GitCredentials | undefined) => Promise<void>;
   /** @throws HoldfastError INVALID_WEBHOOK_URL */
   readonly checkWebhookUrl: (url: string) => void;
   /** True when it is known what the model costs. */
@@ -47,7 +46,7 @@ export async function takeIn(body: CreateSession, defaults: TaskDefaults, checks
   if (faults.length > 0)
     throw causes.length === 1 && faults.length === nestedCount(causes) ? causes[0] : invalid(faults);
   if (source === undefined) throw new HoldfastError('INTERNAL', 'The source was neither taken nor refused.');
-  await checks.probeSource(source, credentialsOf(body));
+  await checks.probeSource(source, body.source?.credentials);
   return { id, task: taskOf(id, body, source, skillOf(body), defaults), secrets: secretsOf(body) };
 }
 
@@ -75,7 +74,7 @@ type Checkable = Pick<
 const { shape } = CreateSession;
 const Parts = z.object({
   source: z
-    .object({ repoUrl: z.string().min(1) })
+    .object({ repoUrl: z.string().min(1), credentials: GitCredentials.optional().catch(undefined) })
     .optional()
     .catch(undefined),
   workingDir: shape.workingDir.catch(undefined),
@@ -133,6 +132,7 @@ function lookAt(body: Checkable, defaults: TaskDefaults, checks: IntakeChecks): 
   const source = check(body.workingDir === undefined ? 'source.repoUrl' : 'workingDir', () =>
     checks.checkSource(sourceOf(body)),
   );
+  if (source !== undefined) faults.push(...credentialFaults(source, body.source?.credentials));
   const { webhook } = body;
   if (webhook !== undefined) check('webhook.url', () => checks.checkWebhookUrl(webhook.url));
   const skill = skillOf(body);
@@ -160,11 +160,6 @@ function sourceOf({ source, workingDir }: Checkable): Source {
   if (workingDir !== undefined) return { kind: 'directory', path: workingDir };
   const { repoUrl = '', ref } = source ?? {};
   return { kind: 'repository', url: repoUrl, ...(ref !== undefined && { ref }) };
-}
-
-function credentialsOf({ source }: CreateSession): { token: string; username?: string } | undefined {
-  const { token, username } = source?.credentials ?? {};
-  return token === undefined ? undefined : { token, ...(username !== undefined && { username }) };
 }
 
 function skillOf({ skillText, skill }: Checkable): SkillSource | null {
@@ -267,10 +262,8 @@ export function needsWebhookSecret({ webhook }: CreateSession): boolean {
 }
 
 function secretsOf(body: CreateSession): [SecretName, string][] {
-  const { token, username } = body.source?.credentials ?? {};
   const named: [SecretName, string | undefined][] = [
-    ['git.token', token],
-    ['git.username', username],
+    ...sourceSecrets(body.source?.credentials),
     ['model.apiKey', body.model?.apiKey],
     ['webhook.secret', needsWebhookSecret(body) ? `whsec_${randomBytes(32).toString('base64')}` : body.webhook?.secret],
   ];

@@ -18,6 +18,7 @@ import {
 } from './session-intake.ts';
 import type { Sessions, Told } from './session-manager.ts';
 import { begin, removeRecords, TENANT } from './session-start.ts';
+import { givenSecrets } from './source-credentials.ts';
 import { preflightView, sessionView } from './session-view.ts';
 
 const PREFLIGHT_WAIT_MS = 60_000;
@@ -192,10 +193,7 @@ function addControl(app: OpenAPIHono, { store, sessions, checks }: SessionRouteD
     if (limits?.maxCostUsd !== undefined && !checks.isPriced(session.task.model)) {
       throw invalid([unpriced]);
     }
-    const { modelApiKey, gitToken, gitUsername } = credentials;
-    if (modelApiKey !== undefined) await store.secrets.put(id, 'model.apiKey', modelApiKey);
-    if (gitToken !== undefined) await store.secrets.put(id, 'git.token', gitToken);
-    if (gitUsername !== undefined) await store.secrets.put(id, 'git.username', gitUsername);
+    for (const [name, value] of givenSecrets(credentials)) await store.secrets.put(id, name, value);
     await sessions.resume(session, defined({ requestId, limits: limits && defined(limits) }));
     return c.json(ok(await view(store, await store.sessions.get(id))), 202);
   });

@@ -83,7 +83,8 @@ session again. When something is missing or the session pauses it says what to d
     usage: 'fork <id> [--checkpoint n] [--prompt text] [--max-steps n] [--max-tokens n] [--max-cost-usd n]',
     summary: 'Go on from a checkpoint in a new session, with another task if need be',
     details: `Without --checkpoint it starts from the newest one, without --prompt it just goes on; it counts what it uses itself. Where the
-parent has ended its secrets are gone: give --model-api-key-file, --git-token-file and --git-username if they are needed.`,
+parent has ended its secrets are gone: give --model-api-key-file, and --git-token-file with --git-username, or --git-ssh-key-file with
+--git-known-hosts-file, if they are needed.`,
     options: forkOptions,
     run: tellSession('fork', forkBody),
   },

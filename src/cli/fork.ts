@@ -11,6 +11,9 @@ export const forkOptions = {
   'model-api-key-file': { type: 'string' },
   'git-token-file': { type: 'string' },
   'git-username': { type: 'string' },
+  'git-ssh-key-file': { type: 'string' },
+  'git-known-hosts-file': { type: 'string' },
+  'git-ca-file': { type: 'string' },
 } as const;
 
 /**
@@ -28,6 +31,9 @@ export function forkBody(values: Readonly<Record<string, unknown>>): object {
     modelApiKey: secretOf(values, 'model-api-key-file'),
     gitToken: secretOf(values, 'git-token-file'),
     gitUsername: values['git-username'],
+    gitSshKey: secretOf(values, 'git-ssh-key-file'),
+    gitKnownHosts: secretOf(values, 'git-known-hosts-file'),
+    gitCa: secretOf(values, 'git-ca-file'),
   };
   return { checkpoint, userPrompt: values['prompt'], limits, credentials };
 }

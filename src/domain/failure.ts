@@ -40,7 +40,7 @@ export const failureCodes = {
   INVALID_REPOSITORY_URL: {
     class: 'input',
     retryable: false,
-    remedy: 'Give an http(s) URL without user info, or an absolute local path.',
+    remedy: 'Give an http(s) URL without user info, ssh://user@host/path, user@host:path, or an absolute local path.',
   },
   PATH_NOT_ALLOWED: {
     class: 'input',
@@ -52,11 +52,9 @@ export const failureCodes = {
     retryable: true,
     remedy: 'Check the URL, the network and the host of the repository.',
   },
-  REPOSITORY_AUTH_FAILED: {
-    class: 'auth',
-    retryable: false,
-    remedy: 'Give a token that may read and push this repository.',
-  },
+  REPOSITORY_AUTH_FAILED: { class: 'auth', retryable: false, remedy: 'Give a token or key that may read and push.' },
+  HOST_UNTRUSTED: { class: 'auth', retryable: false, remedy: 'Give knownHosts (SSH) or ca (HTTPS) for the host.' },
+  HOST_KEY_CHANGED: { class: 'auth', retryable: false, remedy: 'Ask who runs the host, then give its right key.' },
   REF_NOT_FOUND: {
     class: 'input',
     retryable: false,

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { Egress } from './egress.ts';
+import { gitSecrets } from './git-credentials.ts';
 import { ModelSpec } from './model-spec.ts';
 
 /** Where the code comes from. */
@@ -85,5 +86,5 @@ export const Task = z.strictObject({
 export type Task = z.infer<typeof Task>;
 
 /** Secrets that belong to one session, by name; they live sealed in the store and nowhere else. */
-export const secretNames = ['git.username', 'git.token', 'model.apiKey', 'webhook.secret'] as const;
+export const secretNames = [...Object.values(gitSecrets), 'model.apiKey', 'webhook.secret'] as const;
 export type SecretName = (typeof secretNames)[number];

@@ -1,7 +1,12 @@
 /** How far a git command may reach. */
-export type Reach = 'nothing' | 'http' | 'local';
+export type Reach = 'nothing' | 'http' | 'ssh' | 'local';
 
-const protocols: Readonly<Record<Reach, readonly string[]>> = { nothing: [], http: ['https', 'http'], local: ['file'] };
+const protocols: Readonly<Record<Reach, readonly string[]>> = {
+  nothing: [],
+  http: ['https', 'http'],
+  ssh: ['ssh'],
+  local: ['file'],
+};
 
 /** Everything of git's configuration that could run a program or lead elsewhere is named and switched off. */
 const hardened: Readonly<Record<string, string>> = {

@@ -1,17 +1,18 @@
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
+import type { GitCredentials } from '../domain/git-credentials.ts';
 import type { Base } from '../domain/session.ts';
 import type { Source } from '../domain/task.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { directoryDrift } from './directory-drift.ts';
 import { applyToDirectory, importDirectory, type DirectoryDelivery } from './directory-source.ts';
-import { Mirrors, type Resolved } from './mirrors.ts';
-import { runRemote, type GitCredentials, type Remote } from './remote.ts';
+import { Mirrors } from './mirrors.ts';
+import { PROBE_MS, probeRemote, type Resolved } from './probe-remote.ts';
+import { runRemote, type Remote } from './remote.ts';
 import { SessionGit } from './session-git.ts';
 
-const PROBE_MS = 10_000;
 /** The end of the name of a session's directory while it is made. */
 const ASIDE = '.new';
 const REMOVE_TRIES = 10;
@@ -235,34 +236,6 @@ export async function removeSessionFiles(directory: string, sessionId: string): 
     await rm(one, { recursive: true, force: true, maxRetries: REMOVE_TRIES, retryDelay: REMOVE_DELAY_MS });
 }
 
-/**
- * Asks a repository for the commit of a ref, without cloning; default is its HEAD. Answers within seconds or fails.
- * @throws HoldfastError REPOSITORY_UNREACHABLE, REPOSITORY_AUTH_FAILED, REF_NOT_FOUND (which names refs that exist)
- */
-export async function probeRemote(remote: Remote, ref?: string): Promise<Resolved> {
-  const output = await runRemote('/', remote, ['ls-remote', '--symref', '--', remote.url], PROBE_MS);
-  const refs = new Map<string, string>();
-  let head = 'HEAD';
-  for (const line of output.split('\n')) {
-    const [value = '', name = ''] = line.split('\t');
-    if (name === 'HEAD' && value.startsWith('ref: ')) head = value.slice('ref: '.length);
-    else if (name !== '') refs.set(name, value);
-  }
-  const wanted =
-    ref === undefined ? [head, 'HEAD'] : [ref, `refs/heads/${ref}`, `refs/tags/${ref}^{}`, `refs/tags/${ref}`];
-  for (const name of wanted) {
-    const commit = refs.get(name);
-    if (commit !== undefined) return { commit, ref: name === 'HEAD' ? commit : name.replace(/\^\{\}$/, '') };
-  }
-  // A commit that no ref points at can still be fetched by its id, where the server allows it.
-  if (ref !== undefined && /^[0-9a-f]{40}$/.test(ref)) return { commit: ref, ref };
-  const known = [...refs.keys()]
-    .filter((name) => name.startsWith('refs/heads/'))
-    .map((name) => name.slice('refs/heads/'.length, 200));
-  const hint = known.length === 0 ? 'The repository is empty.' : `Branches: ${known.slice(0, 10).join(', ')}.`;
-  throw new HoldfastError('REF_NOT_FOUND', `${remote.url} has no ${ref ?? 'HEAD'}. ${hint}`);
-}
-
 /** True for a failure that can come from files which are damaged or gone. */
 export function isDamage(error: unknown): boolean {
   if (!(error instanceof HoldfastError)) return true; // Such as ENOENT.
@@ -275,4 +248,3 @@ function urlOf(source: Source): string {
 }
 
 export type { Change } from './session-git.ts';
-export type { GitCredentials } from './remote.ts';

@@ -6,14 +6,8 @@ import { HoldfastError } from '../domain/failure.ts';
 import { createBareRepository, isRepository } from './bare-repository.ts';
 import { plumb, plumbLine } from './plumbing.ts';
 import { makeReadableDirectory } from './readable-directory.ts';
+import type { Resolved } from './probe-remote.ts';
 import { runRemote, type Remote } from './remote.ts';
-
-/** A commit that a ref stands for. */
-export interface Resolved {
-  readonly commit: string;
-  /** The full name of the ref, or the commit id itself. */
-  readonly ref: string;
-}
 
 /**
  * One bare mirror per repository URL, from which sessions borrow objects: a second session on a repository costs a fetch of what is new.

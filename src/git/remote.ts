@@ -1,19 +1,14 @@
 import { simpleGit, type SimpleGit } from 'simple-git';
 import { HoldfastError } from '../domain/failure.ts';
+import type { GitCredentials } from '../domain/git-credentials.ts';
+import { CredentialFiles } from './credential-files.ts';
 import { basicAuthentication, gitEnvironment } from './git-environment.ts';
 import { gitFailed } from './plumbing.ts';
 
 const TOTAL_MS = 30 * 60_000;
 const IDLE_MS = 120_000;
 
-/** What opens a repository; sent as Basic authentication. */
-export interface GitCredentials {
-  /** Default: `x-access-token`, which GitHub, GitLab and Gitea take with a token. */
-  readonly username?: string;
-  readonly token: string;
-}
-
-/** A repository elsewhere: an http(s) URL or an absolute path. */
+/** A repository elsewhere: an http(s) or SSH URL (also as `user@host:path`), or an absolute path. */
 export interface Remote {
   readonly url: string;
   readonly credentials?: GitCredentials | undefined;
@@ -23,8 +18,8 @@ export interface Remote {
 /**
  * Runs a git command that talks to the remote.
  * @param timeoutMs the most it may take; a remote that stalls is given up earlier.
- * @throws HoldfastError REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE, REF_NOT_FOUND, REMOTE_DIVERGED, PATH_NOT_ALLOWED (a local
- * repository of another user) or GIT_FAILED; never with a credential in it.
+ * @throws HoldfastError REPOSITORY_AUTH_FAILED, HOST_UNTRUSTED, HOST_KEY_CHANGED, REPOSITORY_UNREACHABLE, REF_NOT_FOUND,
+ * REMOTE_DIVERGED, PATH_NOT_ALLOWED (a local repository of another user) or GIT_FAILED; never with a credential in it.
  */
 export async function runRemote(
   gitDir: string,
@@ -34,8 +29,10 @@ export async function runRemote(
 ): Promise<string> {
   const timeout = AbortSignal.timeout(timeoutMs);
   const abort = remote.signal === undefined ? timeout : AbortSignal.any([remote.signal, timeout]);
+  const reach = reachOf(remote.url);
+  using files = CredentialFiles.write(reach, remote.credentials);
   try {
-    return await client(gitDir, remote, abort).raw([...args]);
+    return await client(gitDir, environmentOf(reach, remote, files), abort).raw([...args]);
   } catch (error) {
     if (remote.signal?.aborted) throw remote.signal.reason;
     if (timeout.aborted)
@@ -44,13 +41,22 @@ export async function runRemote(
   }
 }
 
-function client(gitDir: string, { url, credentials }: Remote, abort: AbortSignal): SimpleGit {
-  const isHttp = /^https?:/.test(url);
-  const authentication =
-    isHttp && credentials !== undefined
-      ? basicAuthentication(url, credentials.username ?? 'x-access-token', credentials.token)
-      : {};
-  const env = { ...gitEnvironment(isHttp ? 'http' : 'local', authentication), GIT_DIR: gitDir };
+function reachOf(url: string): 'http' | 'ssh' | 'local' {
+  if (url.startsWith('/')) return 'local';
+  return /^https?:/.test(url) ? 'http' : 'ssh';
+}
+
+function environmentOf(
+  reach: 'http' | 'ssh' | 'local',
+  { url, credentials: { username = 'x-access-token', token } = {} }: Remote,
+  files: CredentialFiles,
+): Record<string, string> {
+  const authentication = reach === 'http' && token !== undefined ? basicAuthentication(url, username, token) : {};
+  return { ...gitEnvironment(reach, { ...authentication, ...files.config }), ...files.env };
+}
+
+function client(gitDir: string, environment: Record<string, string>, abort: AbortSignal): SimpleGit {
+  const env = { ...environment, GIT_DIR: gitDir };
   // simple-git refuses what could run a program; all of it is set here to switch such programs off, so each is allowed by name.
   const unsafe = {
     allowUnsafeAskPass: true,
@@ -71,8 +77,14 @@ function client(gitDir: string, { url, credentials }: Remote, abort: AbortSignal
   return simpleGit(options).env(env);
 }
 
-const authWords =
-  /Authentication failed|could not read (Username|Password)|terminal prompts disabled|\b(401|403)\b|Forbidden|Unauthorized/i;
+const authWords = [
+  /Authentication failed|could not read (Username|Password)|terminal prompts disabled|\b(401|403)\b|Forbidden|Unauthorized/i,
+  /Permission denied \(|Permission to .* denied|Too many authentication failures|marked as read only|are not allowed to/i,
+];
+const changedWords = /HOST IDENTIFICATION HAS CHANGED|marked as revoked|REVOKED HOST KEY/i;
+/** Nothing that was given vouches for the host: its key, or whoever signed its certificate. */
+const untrustedWords =
+  /Host key verification failed|host key is known for|certificate (verification failed|problem)|SSL certificate/i;
 /** The commit is not there, or this server hands out only what a ref points at. */
 const missingWords = /not our ref|unadvertised object|couldn't find remote ref/i;
 /** A hook or a protected branch said no; that the branch is in the way is said in other words. */
@@ -87,7 +99,15 @@ function classify(error: unknown, { url, credentials }: Remote): HoldfastError {
   const said = scrub(error instanceof Error ? error.message : String(error), credentials);
   const failed = gitFailed(said);
   if (failed.code === 'STORAGE_FAILED') return failed;
-  if (authWords.test(said)) {
+  if (changedWords.test(said)) {
+    return new HoldfastError('HOST_KEY_CHANGED', `The host of ${url} shows another key than the known one.`);
+  }
+  if (untrustedWords.test(said)) return new HoldfastError('HOST_UNTRUSTED', `The host of ${url} is not known: ${said}`);
+  if (/Load key|error in libcrypto|incorrect passphrase/.test(said)) {
+    const remedy = 'Give a private key without a passphrase, as ssh-keygen(1) makes it.';
+    return new HoldfastError('REPOSITORY_AUTH_FAILED', `The SSH key for ${url} cannot be read.`, { remedy });
+  }
+  if (authWords.some((words) => words.test(said))) {
     return new HoldfastError('REPOSITORY_AUTH_FAILED', `${url} refuses the credentials: ${said}`);
   }
   if (missingWords.test(said)) return new HoldfastError('REF_NOT_FOUND', `${url} does not have the commit: ${said}`);
@@ -106,5 +126,5 @@ function classify(error: unknown, { url, credentials }: Remote): HoldfastError {
 /** Git does not print headers; this is the second wall. */
 function scrub(text: string, credentials: GitCredentials | undefined): string {
   const line = text.replace(/\s+/g, ' ').trim().slice(0, 500);
-  return credentials === undefined || credentials.token === '' ? line : line.replaceAll(credentials.token, '[token]');
+  return credentials?.token ? line.replaceAll(credentials.token, '[token]') : line;
 }

@@ -3,6 +3,7 @@ import { isAbsolute, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Source } from '../domain/task.ts';
+import { looksLikeSsh, normalSshUrl } from './ssh-url.ts';
 
 /**
  * Checks where code is to come from, and answers the source as it will be used: URLs in their normal form, local paths with every link
@@ -16,9 +17,14 @@ export function checkSource(source: Source, options: { readonly allowedRoots: re
     throw invalid(url, 'it has a blank, a control character or a leading dash');
   if (url.startsWith('/')) return { ...source, url: allowedPath(url, options.allowedRoots) };
   if (url.startsWith('file://')) return { ...source, url: allowedPath(pathOfFileUrl(url), options.allowedRoots) };
+  if (looksLikeSsh(url)) {
+    const normal = normalSshUrl(url);
+    if (normal !== null) return { ...source, url: normal };
+    throw invalid(withoutUser(url), 'over SSH it is ssh://user@host/path or user@host:path, without a password');
+  }
   // Without its two slashes git would read `http:x` as a path on the SSH host `http`.
   const parsed = /^https?:\/\/[^/]/i.test(url) ? URL.parse(url) : null;
-  if (parsed === null) throw invalid(url, 'only http(s) URLs and absolute local paths are supported');
+  if (parsed === null) throw invalid(url, 'only http(s) and SSH URLs and absolute local paths are supported');
   if (parsed.username !== '' || parsed.password !== '') {
     throw invalid(
       `${parsed.protocol}//…@${parsed.host}${parsed.pathname}`,
@@ -29,6 +35,10 @@ export function checkSource(source: Source, options: { readonly allowedRoots: re
     throw invalid(url, 'a query or a fragment is not part of a repository URL');
   // As it was parsed here, so that git's own parser cannot see another host in it.
   return { ...source, url: parsed.href };
+}
+
+function withoutUser(url: string): string {
+  return url.replace(/^([a-z]+:\/\/)?[^/@]*@/i, '$1…@');
 }
 
 function pathOfFileUrl(url: string): string {

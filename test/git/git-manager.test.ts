@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { probeRemote } from '../../src/git/git-manager.ts';
+import { probeRemote } from '../../src/git/probe-remote.ts';
 import { credentials, gitSetting, type GitSetting } from './setting.ts';
 
 const files = { 'a.txt': 'one\n' };

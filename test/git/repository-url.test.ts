@@ -6,8 +6,26 @@ import { openDirectory } from '../support/open-directory.ts';
 
 test.each([
   'ext::sh -c id',
-  'git@host.example.test:x.git',
+  'host.example.test:x.git',
+  'git@host.example.test:-oProxyCommand=evil',
+  'git@-oProxyCommand=evil:x.git',
+  'git@host.example.test:x y.git',
+  'git@host.example.test://x.git',
+  'git@host.example.test:x`id`.git',
+  '-oProxyCommand=evil@host.example.test:x.git',
   'ssh://host.example.test/x',
+  'ssh://-oProxyCommand=evil/x',
+  'ssh://git@-oProxyCommand=evil/x',
+  'ssh://git:secret@host.example.test/x',
+  'ssh://git@host.example.test/-x',
+  'ssh://git@host.example.test',
+  'ssh://git@host.example.test:0/x',
+  'ssh://git@host.example.test:65536/x',
+  'ssh://git@host.example.test/$(id)',
+  'ssh://git@host.example.test/x?y',
+  'SSH://git@host.example.test/x',
+  'git+ssh://git@host.example.test/x',
+  'git://host.example.test/x',
   '--upload-pack=evil',
   'https://user:secret@host.example.test/x',
   'https://host.example.test/x?y=1',
@@ -24,7 +42,13 @@ test.each([
   );
 });
 
-test.each(['https://host.example.test/x.git', 'http://127.0.0.1:8080/group/sub/x'])('%s is taken as it is', (url) => {
+test.each([
+  'https://host.example.test/x.git',
+  'http://127.0.0.1:8080/group/sub/x',
+  'ssh://git@host.example.test/group/x.git',
+  'ssh://git@[::1]:2222/~ada/x.git',
+  'git@host.example.test:group/x.git',
+])('%s is taken as it is', (url) => {
   expect(checkSource({ kind: 'repository', url }, { allowedRoots: [] })).toEqual({ kind: 'repository', url });
 });
 
@@ -42,4 +66,10 @@ test('local paths are taken below an allowed root only, whatever links and dots 
     expect(() => check(join(root, path))).toThrow(expect.objectContaining({ code: 'PATH_NOT_ALLOWED' }));
   }
   expect(() => check('relative')).toThrow(expect.objectContaining({ code: 'INVALID_REPOSITORY_URL' }));
+});
+
+test('the letters of an SSH host do not matter: one repository has one mirror', () => {
+  const check = (url: string) => checkSource({ kind: 'repository', url }, { allowedRoots: [] });
+  expect(check('git@Host.Example.Test:Group/X.git')).toMatchObject({ url: 'git@host.example.test:Group/X.git' });
+  expect(check('ssh://git@HOST.example.test/X')).toMatchObject({ url: 'ssh://git@host.example.test/X' });
 });

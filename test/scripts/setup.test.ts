@@ -65,7 +65,7 @@ test('packages of other platforms need not be there, but there must be an instal
 
 test('where missing programs cannot be installed, set-up says what to install; SANDBOX=off does without bubblewrap', () => {
   const root = temporaryDirectory();
-  for (const name of ['git', 'rg']) write(join(root, name), '', 0o755);
+  for (const name of ['git', 'rg', 'ssh']) write(join(root, name), '', 0o755);
   const machine = { root, env: { PATH: root } };
   expect(programs.isReady(machine)).toBe(false);
   expect(() => programs.prepare(machine)).toThrow(/bwrap \(the sandbox .*sudo apt-get install bubblewrap$/);
