@@ -17,6 +17,7 @@ const LAST_PORT = 32_000;
 /** The running dev server of one data directory. */
 export interface EmbeddedServer {
   readonly address: string;
+  readonly port: number;
   readonly uiUrl: string;
   readonly pid: number;
   /** True when it had been running already. */
@@ -31,6 +32,8 @@ export interface EmbeddedServerOptions {
   readonly directory: string;
   readonly port: number;
   readonly uiPort: number;
+  /** True when others know the port already: it is had or nothing is. */
+  readonly pinned?: boolean;
 }
 
 /** What is noted beside the database, for the next start to find. */
@@ -44,7 +47,7 @@ interface Note {
 /**
  * Starts `temporal server start-dev` on loopback with a database file, or takes over the one that still runs on this directory.
  * A port that is taken is replaced by a free one, unless an earlier start had it: workflows and links keep their address.
- * @throws HoldfastError TEMPORAL_UNAVAILABLE with the end of the server's log.
+ * @throws HoldfastError TEMPORAL_UNAVAILABLE with the end of the server's log, also when somebody else has a pinned port.
  */
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
   const { directory } = options;
@@ -52,7 +55,7 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
   const noteFile = join(directory, 'temporal.json');
   const earlier = readNote(noteFile);
   if (earlier !== null && isRunning(earlier) && (await answers(earlier.port))) return serverOf(earlier, noteFile, true);
-  const port = await choosePort(earlier?.port ?? options.port, options.port);
+  const port = options.pinned ? options.port : await choosePort(earlier?.port ?? options.port, options.port);
   const uiPort = await choosePort(earlier?.uiPort ?? options.uiPort, options.uiPort);
   const cli = findTemporalCli(process.env);
   if (cli === null) {
@@ -99,6 +102,7 @@ function serverOf(note: Note, noteFile: string, reused: boolean): EmbeddedServer
   const exited = poll(() => !isRunning(note), Infinity).then(() => undefined);
   return {
     address: `127.0.0.1:${note.port}`,
+    port: note.port,
     uiUrl: `http://127.0.0.1:${note.uiPort}`,
     pid: note.pid,
     reused,

@@ -18,7 +18,7 @@ export class KeptServer {
   #stopping = false;
 
   private constructor(options: EmbeddedServerOptions, log: ServerLog, server: EmbeddedServer) {
-    this.#options = options;
+    this.#options = { ...options, port: server.port, pinned: true };
     this.#log = log;
     this.#server = server;
     void this.#watch();

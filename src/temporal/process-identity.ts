@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 
 const PREFIX = 'holdfast';
@@ -29,10 +38,15 @@ export function processStart(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? 'gone' : (fields[19] ?? 'gone');
+    return fields[0] === 'Z' && isBare(pid) ? 'gone' : (fields[19] ?? 'gone');
   } catch {
     return 'gone';
   }
+}
+
+/** True of a zombie with no thread left: while one is left, files and ports are still open, and the last write may be going on. */
+function isBare(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).length <= 1;
 }
 
 /** Tells one boot of the machine from another; empty where there is none to be read. */

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { createClient } from '../../src/temporal/connection.ts';
@@ -56,3 +58,31 @@ test('a server that is just being started again is stopped too', async () => {
   await server.stop();
   expect(processStart(restarted)).toBe('gone');
 });
+
+test('a server whose port somebody else has taken meanwhile waits for it, for its address is known to others', async () => {
+  const { server, told, pid } = await keep();
+  const { address } = server;
+  process.kill(pid(), 'SIGKILL');
+  const squatter = await squat(Number(address.split(':')[1]));
+  await until(() => told.includes('temporal does not start'));
+  squatter.close();
+  await until(() => told.filter((message) => message === 'temporal ended; starting it again').length === 2);
+  const client = createClient({ connectionOptions: { address }, namespace: 'default' });
+  onTestFinished(() => client.connection.close());
+  const ask = () => client.workflowService.getSystemInfo({});
+  await until(() => ask().then(Boolean, () => false));
+  expect(server.address).toBe(address);
+});
+
+/** Takes a port as soon as it is free. */
+async function squat(port: number): Promise<Server> {
+  for (;;) {
+    const server = createServer().listen(port, '127.0.0.1');
+    const isTaken = await once(server, 'listening').then(
+      () => false,
+      () => true,
+    );
+    if (!isTaken) return server;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
