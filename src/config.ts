@@ -51,6 +51,8 @@ export interface Config {
   /** Networks that are not public and that commands may reach all the same, where a task names the host. */
   readonly egress: { readonly privateNetworks: readonly string[] };
   readonly checkTimeoutMs: number;
+  /** A mirror that no session has used for so long is removed. */
+  readonly mirrorKeepMs: number;
   readonly webhook: {
     readonly allowPrivate: boolean;
     readonly retries: number;
@@ -69,6 +71,7 @@ export interface Config {
 
 /** For what comes after the grace: chunks are broken off, connections closed. */
 const AFTER_GRACE_MS = 10_000;
+const DAY_MS = 24 * 3_600_000;
 
 const integer = (fallback: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
@@ -104,6 +107,7 @@ const Environment = z.object({
   MODEL_BACKOFF_MS: integer(2000, 10),
   PREFLIGHT_TIMEOUT_MS: integer(7 * 24 * 3_600_000, 1000),
   CHECK_TIMEOUT_MS: integer(30 * 60_000, 1000),
+  MIRROR_KEEP_DAYS: integer(14, 0, 10_000),
   SANDBOX: z.enum(['bwrap', 'off']).default('bwrap'),
   SANDBOX_UID: integer(1001, 1).optional(),
   SANDBOX_GID: integer(1001, 1).optional(),
@@ -204,6 +208,7 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
     preflightTimeoutMs: vars.PREFLIGHT_TIMEOUT_MS,
     patience: { tries: vars.MODEL_TRIES, backoffMs: vars.MODEL_BACKOFF_MS },
     checkTimeoutMs: vars.CHECK_TIMEOUT_MS,
+    mirrorKeepMs: vars.MIRROR_KEEP_DAYS * DAY_MS,
     sandbox: { mode: vars.SANDBOX, uid: vars.SANDBOX_UID, gid: vars.SANDBOX_GID },
     egress: { privateNetworks: vars.EGRESS_PRIVATE_NETWORKS },
     webhook: {

@@ -39,6 +39,8 @@ import { WorkerWatch } from './temporal/worker-watch.ts';
 import { loadWorkflowBundle } from './temporal/workflow-bundle.ts';
 
 const SWEEP_MS = 15_000;
+/** Mirrors are looked through when the worker starts, and then so often. */
+const MIRROR_SWEEP_MS = 3_600_000;
 /** How long after its end a session may still be telling of it: longer than Temporal lets it wait for an attempt that is lost. */
 const CONCLUDING_MS = 15 * 60_000;
 
@@ -117,6 +119,13 @@ function keepSwept(config: Config, store: Store, sandbox: Sandbox, logger: Logge
     void sweepEndedSessions({ git, store }).catch((error: unknown) =>
       logger.warn({ error: String(error) }, 'directories of ended sessions are left'),
     );
+  const prune = (): void =>
+    void git.pruneMirrors(Date.now() - config.mirrorKeepMs).then(
+      (count) => count > 0 && logger.info({ count }, 'removed mirrors that nobody uses any more'),
+      (error: unknown) => logger.warn({ error: String(error) }, 'mirrors that nobody uses are left'),
+    );
+  prune();
+  setInterval(prune, MIRROR_SWEEP_MS).unref();
   return setInterval(sweep, SWEEP_MS);
 }
 

@@ -19,12 +19,13 @@ export class SourceImporter {
 
   /** Clones or imports; once the base is on record it stays, however the remote moves. */
   async prepare(sessionId: string, signal: AbortSignal): Promise<Base> {
-    const { task, base } = await this.#store.sessions.get(sessionId);
+    const { task, base, tenant } = await this.#store.sessions.get(sessionId);
     if (base !== null) {
       await this.ensure(sessionId, signal);
       return base;
     }
-    const prepared = await this.#git.prepare(sessionId, task.source, await this.#credentials.git(sessionId), signal);
+    const credentials = await this.#credentials.git(sessionId);
+    const prepared = await this.#git.prepare(sessionId, task.source, credentials, { signal, tenant });
     await this.#store.sessions.setBase(sessionId, prepared);
     return prepared;
   }
@@ -40,9 +41,10 @@ export class SourceImporter {
     } catch (error) {
       if (signal.aborted || !isDamage(error) || (await this.isWhole(sessionId))) throw error;
     }
-    const { task, base } = await this.#store.sessions.get(sessionId);
+    const { task, base, tenant } = await this.#store.sessions.get(sessionId);
     if (base !== null) {
-      await this.#git.rebuild(sessionId, task.source, base, await this.#credentials.git(sessionId), signal);
+      const credentials = await this.#credentials.git(sessionId);
+      await this.#git.rebuild(sessionId, task.source, base, credentials, { signal, tenant });
     }
     await this.ensure(sessionId, signal).catch((error: unknown) => {
       // What is here is sound now, so it is the records or blobs that are not.
@@ -71,9 +73,10 @@ export class SourceImporter {
 
   /** Makes sure that this worker has the base commit and the newest recorded files: it may never have seen the session. */
   async ensure(sessionId: string, signal: AbortSignal): Promise<void> {
-    const { task, base } = await this.#store.sessions.get(sessionId);
+    const { task, base, tenant } = await this.#store.sessions.get(sessionId);
     if (base === null) return;
-    await this.#git.ensureBase(sessionId, task.source, base, await this.#credentials.git(sessionId), signal);
+    const credentials = await this.#credentials.git(sessionId);
+    await this.#git.ensureBase(sessionId, task.source, base, credentials, { signal, tenant });
     const git = this.#git.open(sessionId);
     const checkpoint = await this.#store.journal.latest(sessionId);
     if (checkpoint !== null && !(await git.has(checkpoint.tree))) {

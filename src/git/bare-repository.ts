@@ -13,7 +13,7 @@ export async function createBareRepository(path: string, files: Readonly<Record<
   const aside = `${path}.${randomUUID()}.new`;
   try {
     await makeReadableDirectory(aside);
-    await plumb(aside, ['init', '-q', '--bare', '--shared=0644', '--template=', '--initial-branch=main', aside]);
+    await initialize(aside);
     for (const [name, content] of Object.entries(files)) {
       const file = join(aside, name);
       await makeReadableDirectory(dirname(file));
@@ -26,6 +26,17 @@ export async function createBareRepository(path: string, files: Readonly<Record<
   } finally {
     await rm(aside, { recursive: true, force: true });
   }
+}
+
+/** Makes a repository of a directory that has been one: its objects stay, and nothing else. */
+export async function reinitialize(path: string): Promise<void> {
+  for (const name of ['HEAD', 'config', 'packed-refs', 'refs', 'shallow'])
+    await rm(join(path, name), { recursive: true, force: true });
+  await initialize(path);
+}
+
+async function initialize(path: string): Promise<void> {
+  await plumb(path, ['init', '-q', '--bare', '--shared=0644', '--template=', '--initial-branch=main', path]);
 }
 
 /** True when git takes the directory for a repository: it is there, and no power failure has torn it. */

@@ -8,13 +8,16 @@ import { faultPoint } from '../fault-point.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { directoryDrift } from './directory-drift.ts';
 import { applyToDirectory, importDirectory, type DirectoryDelivery } from './directory-source.ts';
-import { Mirrors } from './mirrors.ts';
+import { Mirrors, type TenantRemote } from './mirrors.ts';
 import { PROBE_MS, probeRemote, type Resolved } from './probe-remote.ts';
 import { runRemote, type Remote } from './remote.ts';
 import { SessionGit } from './session-git.ts';
 
 /** The end of the name of a session's directory while it is made. */
 const ASIDE = '.new';
+/** So often the whole history is asked for, before a connection that breaks is spared it. */
+const FULL_TRIES = 2;
+const DEFAULT_TENANT = 'default';
 const REMOVE_TRIES = 10;
 const REMOVE_DELAY_MS = 100;
 
@@ -25,6 +28,14 @@ export interface RemoteBranch {
   readonly credentials?: GitCredentials | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** On whose behalf a source is read, and until when it is of use. */
+export interface SourceOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly tenant?: string | undefined;
+}
+
+type Access = Omit<TenantRemote, 'url'>;
 
 /** Repositories: reading them in, and writing results back. Below its directory lie `mirrors/` and one directory per session. */
 export class GitManager {
@@ -48,8 +59,14 @@ export class GitManager {
    * without asking it.
    * @throws HoldfastError REPOSITORY_UNREACHABLE, REPOSITORY_AUTH_FAILED, REF_NOT_FOUND
    */
-  async prepare(sessionId: string, source: Source, credentials?: GitCredentials, signal?: AbortSignal): Promise<Base> {
-    return (await this.#pinned(sessionId, source)) ?? this.#build(sessionId, source, null, { credentials, signal });
+  async prepare(
+    sessionId: string,
+    source: Source,
+    credentials?: GitCredentials,
+    options?: SourceOptions,
+  ): Promise<Base> {
+    const pinned = await this.#pinned(sessionId, source);
+    return pinned ?? this.#build(sessionId, source, null, accessOf(credentials, options));
   }
 
   /** Makes sure that the base commit is here, on a worker that has never seen the session or has lost its directory. */
@@ -58,11 +75,11 @@ export class GitManager {
     source: Source,
     base: Base,
     credentials?: GitCredentials,
-    signal?: AbortSignal,
+    options?: SourceOptions,
   ): Promise<void> {
     const git = this.open(sessionId);
     if ((await git.base()) === base.commit && (await git.has(base.tree))) return;
-    await this.#build(sessionId, source, base, { credentials, signal });
+    await this.#build(sessionId, source, base, accessOf(credentials, options));
   }
 
   /**
@@ -75,11 +92,11 @@ export class GitManager {
     source: Source,
     base: Base,
     credentials?: GitCredentials,
-    signal?: AbortSignal,
+    options?: SourceOptions,
   ): Promise<void> {
-    const access = { credentials, signal };
+    const access = accessOf(credentials, options);
     await this.#build(sessionId, source, base, access).catch(() => undefined); // The mirror may be the one that is damaged.
-    signal?.throwIfAborted();
+    access.signal?.throwIfAborted();
     if (await this.open(sessionId).isWhole([base.tree])) return;
     if (source.kind === 'repository') {
       await this.#mirrors.repair({ url: source.url, ...access }, base);
@@ -177,6 +194,14 @@ export class GitManager {
     return [...new Set(names.filter((name) => name.startsWith('ses_')).map((name) => name.replace(/\.new$/, '')))];
   }
 
+  /** Removes mirrors that have not been used since a time (epoch milliseconds); answers how many. See {@link Mirrors.prune}. */
+  async pruneMirrors(unusedSince: number): Promise<number> {
+    const borrowed = new Set<string>();
+    for (const session of await readdir(this.#directory).catch(() => []))
+      for (const objects of this.open(session).borrowed()) borrowed.add(objects);
+    return (await this.#mirrors.prune({ unusedSince, borrowed })).length;
+  }
+
   /** Removes everything of a session; mirrors stay. */
   remove(sessionId: string): Promise<void> {
     return removeSessionFiles(this.#directory, sessionId);
@@ -191,7 +216,7 @@ export class GitManager {
   }
 
   /** Makes the session's directory aside and moves it into place: with its base, or not at all. A torn one is replaced. */
-  async #build(sessionId: string, source: Source, wanted: Base | null, access: Omit<Remote, 'url'>): Promise<Base> {
+  async #build(sessionId: string, source: Source, wanted: Base | null, access: Access): Promise<Base> {
     const aside = this.#asidePath(sessionId);
     await rm(aside, { recursive: true, force: true });
     try {
@@ -205,7 +230,7 @@ export class GitManager {
     }
   }
 
-  async #bringIn(git: SessionGit, source: Source, wanted: Base | null, access: Omit<Remote, 'url'>): Promise<Base> {
+  async #bringIn(git: SessionGit, source: Source, wanted: Base | null, access: Access): Promise<Base> {
     if (source.kind === 'directory') {
       const base = await importDirectory(git, source.path);
       if (wanted === null || base.tree === wanted.tree) return base;
@@ -213,11 +238,25 @@ export class GitManager {
         remedy: 'Put the directory back as it was when the session began, then resume.',
       });
     }
-    const remote: Remote = { url: source.url, ...access };
+    const remote = { url: source.url, ...access };
     const resolved = wanted ?? (await probeRemote(remote, source.ref));
-    await git.initialize(await this.#mirrors.fetch(remote, resolved));
+    const mirror = await this.#mirrorWith(remote, resolved);
+    await git.initialize(mirror);
+    if (mirror === null) await git.fetchAlone(remote, resolved.commit);
     await git.setBase(resolved.commit, resolved.ref);
     return { commit: resolved.commit, tree: await git.treeOf(resolved.commit), ref: resolved.ref };
+  }
+
+  /** The mirror with the commit; null when the connection does not last for the whole history. */
+  async #mirrorWith(remote: TenantRemote, resolved: Resolved): Promise<string | null> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#mirrors.fetch(remote, resolved);
+      } catch (error) {
+        if (!(error instanceof HoldfastError) || error.code !== 'REPOSITORY_UNREACHABLE') throw error;
+        if (tries === FULL_TRIES) return null;
+      }
+    }
   }
 
   #path(sessionId: string): string {
@@ -240,6 +279,10 @@ export async function removeSessionFiles(directory: string, sessionId: string): 
 export function isDamage(error: unknown): boolean {
   if (!(error instanceof HoldfastError)) return true; // Such as ENOENT.
   return error.code === 'GIT_FAILED' || error.code === 'SANDBOX_UNAVAILABLE' || error.code === 'INTERNAL';
+}
+
+function accessOf(credentials: GitCredentials | undefined, options: SourceOptions = {}): Access {
+  return { credentials, signal: options.signal, tenant: options.tenant ?? DEFAULT_TENANT };
 }
 
 function urlOf(source: Source): string {

@@ -1,87 +1,125 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { existsSync, globSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
-import { createBareRepository, isRepository } from './bare-repository.ts';
+import { exclusively } from './exclusively.ts';
+import { forgetRefs, makeUsable, packsOf, removeDamagedPacks } from './mirror-mending.ts';
 import { plumb, plumbLine } from './plumbing.ts';
-import { makeReadableDirectory } from './readable-directory.ts';
 import type { Resolved } from './probe-remote.ts';
+import { makeReadableDirectory } from './readable-directory.ts';
 import { runRemote, type Remote } from './remote.ts';
 
+/** A fetch leaves a pack; with more than so many, looking things up becomes slow. */
+const MAX_PACKS = 20;
+
+/** A repository elsewhere, and on whose behalf it is read: objects can be had by their names, so tenants share none. */
+export interface TenantRemote extends Remote {
+  readonly tenant: string;
+}
+
 /**
- * One bare mirror per repository URL, from which sessions borrow objects: a second session on a repository costs a fetch of what is new.
- * Objects are never pruned while sessions live on them.
+ * One bare mirror per tenant and repository URL, from which sessions borrow objects: a second session on a repository costs a fetch of
+ * what is new. Whoever writes into a mirror has its lock, in whatever process. Objects are never pruned while sessions live on them.
  */
 export class Mirrors {
   readonly #directory: string;
-  readonly #queues = new Map<string, Promise<unknown>>();
 
   constructor(directory: string) {
     this.#directory = directory;
   }
 
-  pathOf(url: string): string {
-    return join(this.#directory, `${createHash('sha256').update(url).digest('hex').slice(0, 32)}.git`);
+  pathOf({ tenant, url }: Pick<TenantRemote, 'tenant' | 'url'>): string {
+    const name = createHash('sha256')
+      .update(JSON.stringify([tenant, url]))
+      .digest('hex')
+      .slice(0, 32);
+    return join(this.#directory, `${name}.git`);
   }
 
   /**
-   * Fetches a ref (or exactly one commit) into the mirror and answers the mirror's path. Calls for one mirror come one after the other;
-   * other processes may fetch into it at the same time.
+   * Fetches a ref (or exactly one commit) into the mirror, if it is not there, and answers the mirror's path.
    * @throws HoldfastError REF_NOT_FOUND when the commit cannot be had, and what {@link runRemote} throws
    */
-  fetch(remote: Remote, { ref, commit }: Resolved): Promise<string> {
-    return this.#enqueue(remote.url, (path) => this.#fetch(path, remote, ref, commit));
+  async fetch(remote: TenantRemote, resolved: Resolved): Promise<string> {
+    const path = this.pathOf(remote);
+    await noteUse(path);
+    if (await hasCommit(path, resolved.commit)) return path;
+    await this.#locked(path, () => bringIn(path, remote, resolved), remote.signal);
+    await noteUse(path);
+    return path;
   }
 
   /** Fetches everything anew into a mirror that is damaged. What can be read of it stays: other sessions borrow from it. */
-  repair(remote: Remote, { ref, commit }: Resolved): Promise<string> {
-    const wanted = ref.startsWith('refs/') ? [ref, commit] : [commit];
-    return this.#enqueue(remote.url, async (path) => {
-      await this.#ensure(path);
-      await removeDamagedPacks(path); // A pack that comes anew has the name of the damaged one, and would not replace it.
-      await fetchInto(path, remote, wanted, ['--refetch']);
-      return path;
-    });
+  async repair(remote: TenantRemote, { ref, commit }: Resolved): Promise<string> {
+    const path = this.pathOf(remote);
+    const mend = async (): Promise<void> => {
+      await makeUsable(path);
+      await removeDamagedPacks(path);
+      await forgetRefs(path);
+      await fetchInto(path, remote, ref.startsWith('refs/') ? [ref, commit] : [commit], ['--refetch']);
+    };
+    await this.#locked(path, mend, remote.signal);
+    return path;
   }
 
-  #enqueue(url: string, work: (path: string) => Promise<string>): Promise<string> {
-    const path = this.pathOf(url);
-    const before = this.#queues.get(path) ?? Promise.resolve();
-    const done = before.catch(() => undefined).then(() => work(path));
-    this.#queues.set(path, done);
-    return done;
-  }
-
-  async #fetch(path: string, remote: Remote, ref: string, commit: string): Promise<string> {
-    await this.#ensure(path);
-    if (await hasCommit(path, commit)) return path;
-    if (ref.startsWith('refs/')) {
-      const refspec = `+${ref}:refs/mirror/${ref.slice('refs/'.length)}`;
-      const failure = await fetchInto(path, remote, [refspec]).catch((error: unknown) => error);
-      // The objects come first. The mirror's refs only tell the remote what is here: when one cannot be written (a killed fetch left
-      // its lock, another process holds it), nothing is lost.
-      if (await hasCommit(path, commit)) return path;
-      if (isFinal(failure, remote)) throw failure;
+  /**
+   * Removes mirrors that nobody has used for long and no session borrows from; makes one pack of the many of others.
+   * @param options.borrowed object directories that sessions borrow from.
+   * @returns the paths of those that went.
+   */
+  async prune(options: { readonly unusedSince: number; readonly borrowed: ReadonlySet<string> }): Promise<string[]> {
+    const gone: string[] = [];
+    for (const name of globSync('*.git', { cwd: this.#directory })) {
+      const path = join(this.#directory, name);
+      const isWanted = async (): Promise<boolean> =>
+        options.borrowed.has(join(path, 'objects')) || (await lastUse(path)) >= options.unusedSince;
+      await this.#locked(path, async () => {
+        if (await isWanted()) {
+          if (packsOf(path) > MAX_PACKS) await plumb(path, ['repack', '-a', '-d', '-k', '-q']);
+          return;
+        }
+        await rm(path, { recursive: true, force: true });
+        gone.push(path);
+      });
     }
-    // Or the ref has moved since it was resolved: then the commit itself is asked for.
-    await fetchInto(path, remote, [commit]);
-    if (await hasCommit(path, commit)) return path;
-    await fetchInto(path, remote, [commit], ['--refetch']); // Or the mirror has lost what it says that it has.
-    if (await hasCommit(path, commit)) return path;
-    throw new HoldfastError('REF_NOT_FOUND', `${commit} is not a commit of ${remote.url}.`);
+    // What was made aside, or set aside, by a process that died over it.
+    for (const name of globSync('*.git.*.{new,torn}', { cwd: this.#directory })) {
+      const [mirror = ''] = name.split(/(?<=\.git)\./);
+      await this.#locked(join(this.#directory, mirror), () =>
+        rm(join(this.#directory, name), { recursive: true, force: true }),
+      );
+    }
+    return gone;
   }
 
-  async #ensure(path: string): Promise<void> {
-    if (await isRepository(path)) return;
-    if (existsSync(path)) {
-      const torn = `${path}.${randomUUID()}.torn`;
-      await rename(path, torn);
-      await rm(torn, { recursive: true, force: true });
-    }
+  async #locked<T>(path: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     await makeReadableDirectory(this.#directory);
-    await createBareRepository(path);
+    return exclusively(`${path}.lock`, work, signal);
   }
+}
+
+async function bringIn(path: string, remote: Remote, { ref, commit }: Resolved): Promise<void> {
+  await makeUsable(path);
+  if (await hasCommit(path, commit)) return; // Somebody else has brought it in meanwhile.
+  if (ref.startsWith('refs/')) {
+    const refspec = `+${ref}:refs/mirror/${ref.slice('refs/'.length)}`;
+    const failure = await fetchInto(path, remote, [refspec]).catch((error: unknown) => error);
+    // The objects come first: the mirror's refs only tell the remote what is here.
+    if (await hasCommit(path, commit)) return;
+    if (isFinal(failure, remote)) throw failure;
+  }
+  // Or the ref has moved since it was resolved: then the commit itself is asked for.
+  await fetchInto(path, remote, [commit]).catch((error: unknown) => {
+    if (isFinal(error, remote) || isMissing(error)) throw error;
+  });
+  if (await hasCommit(path, commit)) return;
+  // Or the mirror has lost what it says that it has.
+  await removeDamagedPacks(path);
+  await forgetRefs(path);
+  await fetchInto(path, remote, [commit], ['--refetch']);
+  if (await hasCommit(path, commit)) return;
+  throw new HoldfastError('REF_NOT_FOUND', `${commit} is not a commit of ${remote.url}.`);
 }
 
 /** True when asking for the commit instead of the ref would end the same way. */
@@ -89,6 +127,10 @@ function isFinal(failure: unknown, remote: Remote): boolean {
   if (failure === undefined) return false;
   if (remote.signal?.aborted || !(failure instanceof HoldfastError)) return true;
   return failure.code !== 'GIT_FAILED' && failure.code !== 'REF_NOT_FOUND';
+}
+
+function isMissing(failure: unknown): boolean {
+  return failure instanceof HoldfastError && failure.code === 'REF_NOT_FOUND';
 }
 
 async function fetchInto(
@@ -101,16 +143,22 @@ async function fetchInto(
   await runRemote(path, remote, ['fetch', '-q', ...always, ...options, '--', remote.url, ...wanted]);
 }
 
-async function removeDamagedPacks(gitDir: string): Promise<void> {
-  const directory = join(gitDir, 'objects', 'pack');
-  for (const index of globSync('*.idx', { cwd: directory })) {
-    const isSound = await plumb(gitDir, ['verify-pack', join(directory, index)]).then(
-      () => true,
-      () => false,
-    );
-    const parts = isSound ? [] : globSync(`${index.replace(/idx$/, '')}*`, { cwd: directory });
-    for (const part of parts) await rm(join(directory, part), { force: true });
-  }
+/** The time of this file is that of the last use. */
+const USED = 'holdfast-used';
+
+async function noteUse(path: string): Promise<void> {
+  const now = new Date();
+  const file = join(path, USED);
+  // Only a note: a mirror that cannot take it is mended by whoever has its lock.
+  await utimes(file, now, now).catch(() => (existsSync(path) ? writeFile(file, '').catch(() => undefined) : undefined));
+}
+
+/** Epoch milliseconds; 0 when it is not known. */
+async function lastUse(path: string): Promise<number> {
+  return stat(join(path, USED)).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
 }
 
 /** True when the commit is here with all its files. */

@@ -7,6 +7,7 @@ import { hashBlobs } from './hash-blobs.ts';
 import { patchBetween } from './patch.ts';
 import { plumb, plumbLine, plumbList } from './plumbing.ts';
 import { makeReadableDirectory } from './readable-directory.ts';
+import { runRemote, type Remote } from './remote.ts';
 import { trackedFiles, type PathPatterns, type TrackedFile } from './tracked-files.ts';
 import { ingestPack, WorkTree } from './work-tree.ts';
 
@@ -44,6 +45,12 @@ export class SessionGit {
       'info/attributes': '* -filter -ident !diff !merge -text -working-tree-encoding\n',
       ...(borrowed !== null && { 'objects/info/alternates': `${join(borrowed, 'objects')}\n` }),
     });
+  }
+
+  /** Fetches one commit without its history, into objects of its own. */
+  async fetchAlone(remote: Remote, commit: string): Promise<void> {
+    const options = ['-q', '--depth=1', '--no-tags', '--no-write-fetch-head'];
+    await runRemote(this.gitDir, remote, ['fetch', ...options, '--', remote.url, commit]);
   }
 
   /** The commit the session starts from, or null when it is not here. */
@@ -87,7 +94,7 @@ export class SessionGit {
   }
 
   #workTree(directory: string, base: string | null = null): WorkTree {
-    return new WorkTree({ sandbox: this.#sandbox, gitDir: this.gitDir, borrowed: this.#borrowed(), directory, base });
+    return new WorkTree({ sandbox: this.#sandbox, gitDir: this.gitDir, borrowed: this.borrowed(), directory, base });
   }
 
   /** Takes in what another worker has packed, see {@link WorkTree.snapshot}. */
@@ -206,7 +213,8 @@ export class SessionGit {
     return changes;
   }
 
-  #borrowed(): string[] {
+  /** The object directories that it borrows from. */
+  borrowed(): string[] {
     const file = join(this.gitDir, 'objects', 'info', 'alternates');
     return existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : [];
   }

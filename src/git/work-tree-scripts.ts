@@ -57,11 +57,12 @@ git read-tree "$TREE"; git checkout-index -a -f -u -q; git clean -ffdq
 if [ -n "$KEPT" ]; then (export GIT_INDEX_FILE=/tmp/kept.index; git read-tree "$KEPT"; git checkout-index -a -f -q); fi
 [ "$OWN" = 1 ] || exit 0
 [ -e .git ] && exit 0
-objects=$GIT_ALTERNATE_OBJECT_DIRECTORIES
+objects=$GIT_ALTERNATE_OBJECT_DIRECTORIES; shallow=$GIT_DIR/shallow
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
 aside=.holdfast-git; rm -rf $aside; git init -q --template= --initial-branch=work $aside
 export GIT_DIR=$PWD/$aside/.git GIT_WORK_TREE=$PWD
 mkdir -p "$GIT_DIR/info"; printf '%s\\n' "$objects" > "$GIT_DIR/objects/info/alternates"
+[ ! -e "$shallow" ] || cp "$shallow" "$GIT_DIR/shallow"
 git config user.name agent; git config user.email agent@localhost
 git update-ref HEAD "$BASE"; git read-tree HEAD; git update-index -q --refresh || true
 mv "$GIT_DIR" .git; rmdir $aside
