@@ -95,7 +95,7 @@ export class Mirrors {
 
   async #locked<T>(path: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     await makeReadableDirectory(this.#directory);
-    return exclusively(`${path}.lock`, work, signal);
+    return exclusively(`${path}.flock`, work, signal);
   }
 }
 
