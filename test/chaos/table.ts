@@ -59,7 +59,7 @@ export function matrixPage(cells: readonly Cell[], leftovers: readonly string[])
   });
   const red = cells.filter(({ violations }) => violations.length > 0);
   const wrong = red.map(
-    ({ row, component, violations }) => `- \`${row.point}\`, ${component}: ${violations.join('; ')}`,
+    ({ row, component, violations }) => `- \`${row.point}\` (${row.scenario}), ${component}: ${violations.join('; ')}`,
   );
   return [
     '# The kill matrix',
