@@ -31,7 +31,7 @@ const hardened: Readonly<Record<string, string>> = {
   'maintenance.auto': 'false',
   'http.followRedirects': 'false',
   'http.lowSpeedLimit': '1',
-  'http.lowSpeedTime': '30',
+  'http.lowSpeedTime': '60',
   'submodule.recurse': 'false',
   'fetch.recurseSubmodules': 'false',
   'push.recurseSubmodules': 'no',

@@ -113,7 +113,7 @@ export class GitManager {
   async remoteHead({ source, branch, credentials, signal }: RemoteBranch): Promise<string | null> {
     const remote: Remote = { url: urlOf(source), credentials, signal };
     const ref = `refs/heads/${branch}`;
-    const output = await runRemote('/', remote, ['ls-remote', '--', remote.url, ref], PROBE_MS * 3);
+    const output = await runRemote('/', remote, ['ls-remote', '--', remote.url, ref], { timeoutMs: PROBE_MS * 3 });
     // git also answers refs that only end with these words.
     const lines = output.split('\n').map((line) => line.split('\t'));
     return lines.find(([, name]) => name === ref)?.[0] ?? null;
@@ -133,7 +133,7 @@ export class GitManager {
     const lease = `--force-with-lease=${ref}:${expected ?? ''}`;
     const pushing = runRemote(this.open(sessionId).gitDir, remote, [
       'push',
-      '-q',
+      '--progress',
       lease,
       '--',
       remote.url,
@@ -164,12 +164,9 @@ export class GitManager {
     const { sessionId, source, branch, commit, credentials, signal } = push;
     const remote: Remote = { url: urlOf(source), credentials, signal };
     const refspec = `${commit}:refs/heads/${branch}`;
-    await runRemote(
-      this.open(sessionId).gitDir,
-      remote,
-      ['push', '-q', '--dry-run', '--', remote.url, refspec],
-      PROBE_MS * 3,
-    );
+    await runRemote(this.open(sessionId).gitDir, remote, ['push', '-q', '--dry-run', '--', remote.url, refspec], {
+      timeoutMs: PROBE_MS * 3,
+    });
   }
 
   /** Asks a source whether it is there and has the ref; see {@link probeRemote}. */

@@ -4,11 +4,12 @@ import { rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
 import { exclusively } from './exclusively.ts';
+import { fetchInto } from './fetch.ts';
 import { forgetRefs, makeUsable, packsOf, removeDamagedPacks } from './mirror-mending.ts';
 import { plumb, plumbLine } from './plumbing.ts';
 import type { Resolved } from './probe-remote.ts';
 import { makeReadableDirectory } from './readable-directory.ts';
-import { runRemote, type Remote } from './remote.ts';
+import type { Remote } from './remote.ts';
 
 /** A fetch leaves a pack; with more than so many, looking things up becomes slow. */
 const MAX_PACKS = 20;
@@ -39,7 +40,7 @@ export class Mirrors {
 
   /**
    * Fetches a ref (or exactly one commit) into the mirror, if it is not there, and answers the mirror's path.
-   * @throws HoldfastError REF_NOT_FOUND when the commit cannot be had, and what {@link runRemote} throws
+   * @throws HoldfastError REF_NOT_FOUND when the commit cannot be had, and what {@link fetchInto} throws
    */
   async fetch(remote: TenantRemote, resolved: Resolved): Promise<string> {
     const path = this.pathOf(remote);
@@ -57,7 +58,7 @@ export class Mirrors {
       await makeUsable(path);
       await removeDamagedPacks(path);
       await forgetRefs(path);
-      await fetchInto(path, remote, ref.startsWith('refs/') ? [ref, commit] : [commit], ['--refetch']);
+      await fetchInto(path, remote, ref.startsWith('refs/') ? [ref, commit] : [commit], { refetch: true });
     };
     await this.#locked(path, mend, remote.signal);
     return path;
@@ -117,7 +118,7 @@ async function bringIn(path: string, remote: Remote, { ref, commit }: Resolved):
   // Or the mirror has lost what it says that it has.
   await removeDamagedPacks(path);
   await forgetRefs(path);
-  await fetchInto(path, remote, [commit], ['--refetch']);
+  await fetchInto(path, remote, [commit], { refetch: true });
   if (await hasCommit(path, commit)) return;
   throw new HoldfastError('REF_NOT_FOUND', `${commit} is not a commit of ${remote.url}.`);
 }
@@ -131,16 +132,6 @@ function isFinal(failure: unknown, remote: Remote): boolean {
 
 function isMissing(failure: unknown): boolean {
   return failure instanceof HoldfastError && failure.code === 'REF_NOT_FOUND';
-}
-
-async function fetchInto(
-  path: string,
-  remote: Remote,
-  wanted: readonly string[],
-  options: readonly string[] = [],
-): Promise<void> {
-  const always = ['--no-tags', '--no-write-fetch-head'];
-  await runRemote(path, remote, ['fetch', '-q', ...always, ...options, '--', remote.url, ...wanted]);
 }
 
 /** The time of this file is that of the last use. */

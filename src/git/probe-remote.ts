@@ -19,7 +19,7 @@ export interface Resolved {
  * exists)
  */
 export async function probeRemote(remote: Remote, ref?: string): Promise<Resolved> {
-  const output = await runRemote('/', remote, ['ls-remote', '--symref', '--', remote.url], PROBE_MS);
+  const output = await runRemote('/', remote, ['ls-remote', '--symref', '--', remote.url], { timeoutMs: PROBE_MS });
   const { head, refs } = parseRefs(output);
   const names = ref === undefined ? [head, 'HEAD'] : [ref, `refs/heads/${ref}`, `refs/tags/${ref}`];
   for (const name of names) {

@@ -4,9 +4,11 @@ import type { GitCredentials } from '../domain/git-credentials.ts';
 import { CredentialFiles } from './credential-files.ts';
 import { basicAuthentication, gitEnvironment } from './git-environment.ts';
 import { gitFailed } from './plumbing.ts';
+import { withoutProgress } from './progress-lines.ts';
 
 const TOTAL_MS = 30 * 60_000;
-const IDLE_MS = 120_000;
+/** Silence of git itself; that of the network ends earlier, see http.lowSpeedTime and ServerAliveInterval. */
+const IDLE_MS = 10 * 60_000;
 
 /** A repository elsewhere: an http(s) or SSH URL (also as `user@host:path`), or an absolute path. */
 export interface Remote {
@@ -15,9 +17,14 @@ export interface Remote {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How long a command may take, in milliseconds: in all, and without a word. A remote that stalls is given up earlier. */
+export interface RemoteLimits {
+  readonly timeoutMs?: number;
+  readonly idleMs?: number;
+}
+
 /**
- * Runs a git command that talks to the remote.
- * @param timeoutMs the most it may take; a remote that stalls is given up earlier.
+ * Runs a git command that talks to the remote. One that takes long is to tell its progress, which is its sign of life.
  * @throws HoldfastError REPOSITORY_AUTH_FAILED, HOST_UNTRUSTED, HOST_KEY_CHANGED, REPOSITORY_UNREACHABLE, REF_NOT_FOUND,
  * REMOTE_DIVERGED, PATH_NOT_ALLOWED (a local repository of another user) or GIT_FAILED; never with a credential in it.
  */
@@ -25,14 +32,14 @@ export async function runRemote(
   gitDir: string,
   remote: Remote,
   args: readonly string[],
-  timeoutMs = TOTAL_MS,
+  { timeoutMs = TOTAL_MS, idleMs = IDLE_MS }: RemoteLimits = {},
 ): Promise<string> {
   const timeout = AbortSignal.timeout(timeoutMs);
   const abort = remote.signal === undefined ? timeout : AbortSignal.any([remote.signal, timeout]);
   const reach = reachOf(remote.url);
   using files = CredentialFiles.write(reach, remote.credentials);
   try {
-    return await client(gitDir, environmentOf(reach, remote, files), abort).raw([...args]);
+    return await client(gitDir, environmentOf(reach, remote, files), abort, idleMs).raw([...args]);
   } catch (error) {
     if (remote.signal?.aborted) throw remote.signal.reason;
     if (timeout.aborted)
@@ -55,7 +62,7 @@ function environmentOf(
   return { ...gitEnvironment(reach, { ...authentication, ...files.config }), ...files.env };
 }
 
-function client(gitDir: string, environment: Record<string, string>, abort: AbortSignal): SimpleGit {
+function client(gitDir: string, environment: Record<string, string>, abort: AbortSignal, idleMs: number): SimpleGit {
   const env = { ...environment, GIT_DIR: gitDir };
   // simple-git refuses what could run a program; all of it is set here to switch such programs off, so each is allowed by name.
   const unsafe = {
@@ -73,7 +80,7 @@ function client(gitDir: string, environment: Record<string, string>, abort: Abor
     allowUnsafePager: true,
     allowUnsafeExec: true,
   };
-  const options = { baseDir: gitDir, abort, timeout: { block: IDLE_MS }, allowEnvironment: Object.keys(env), unsafe };
+  const options = { baseDir: gitDir, abort, timeout: { block: idleMs }, allowEnvironment: Object.keys(env), unsafe };
   return simpleGit(options).env(env);
 }
 
@@ -93,10 +100,11 @@ const divergedWords = /stale info|non-fast-forward|fetch first|\[rejected\]|remo
 const unreachableWords = [
   /not found|does not (exist|appear)|Could not resolve|unable to access|unable to connect|Connection|timed out|early EOF/i,
   /hung up|RPC failed|unexpected disconnect|access rights|returned error|HTTP\/|low speed|Operation too slow/i,
+  /block timeout/, // What simple-git says of a git that says nothing.
 ];
 
 function classify(error: unknown, { url, credentials }: Remote): HoldfastError {
-  const said = scrub(error instanceof Error ? error.message : String(error), credentials);
+  const said = scrub(withoutProgress(error instanceof Error ? error.message : String(error)), credentials);
   const failed = gitFailed(said);
   if (failed.code === 'STORAGE_FAILED') return failed;
   if (changedWords.test(said)) {

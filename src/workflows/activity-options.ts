@@ -18,11 +18,11 @@ export const recording = proxyActivities<Activities>({
 
 /**
  * Git against a remote. The activity counts its failures and gives up after three; an attempt that died with its worker is none, but
- * work that kills one worker after the other must end some time.
+ * work that kills one worker after the other must end some time. A large repository over a slow line takes hours, and lives.
  */
 export const sourcing = proxyActivities<Activities>({
   ...alive,
-  startToCloseTimeout: '30m',
+  startToCloseTimeout: '6h',
   retry: { initialInterval: '2s', maximumAttempts: 20 },
 });
 
