@@ -10,7 +10,7 @@ import type { BundledFile } from './skill-loader.ts';
 export interface Probed extends CommandPlaces {
   /** The tools that the agent will have. */
   readonly whitelist: readonly string[];
-  /** Host rules that may be granted: those of the request, and of a skill that does not come from the repository. */
+  /** Host rules that are granted: by the request, by persons, and by a skill that does not come from the repository. */
   readonly grants: readonly string[];
   /** Files that come with the skill. */
   readonly bundled: readonly BundledFile[];
@@ -37,7 +37,7 @@ function probeHost(rule: string, { grants }: Probed): Finding {
   const confirmed = isGranted(grants, rule);
   const evidence = confirmed
     ? 'named by whoever asked for the task'
-    : 'a skill of the repository names it, but "egress" of the request does not';
+    : 'a skill of the repository names it, but "egress" of the request or of an edit does not';
   return { kind: 'host', name: rule, confirmed, evidence };
 }
 

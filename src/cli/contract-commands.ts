@@ -9,8 +9,8 @@ export const contractCommands: Readonly<Record<string, Command>> = {
   contract: {
     usage: 'contract <id> [--edit file.json] [--by name]',
     summary: 'Show the contract of a session, or change it before the freeze',
-    details: `The file is JSON with any of goal, requiredInputs, requiredFiles, requiredTools, requiredScripts, acceptance, assumptions;
-a list replaces what the model put there. What skill and task demand stays; see waive.`,
+    details: `The file is JSON with any of goal, requiredInputs, requiredFiles, requiredTools, requiredScripts, acceptance, egress,
+assumptions; a list replaces what the model put there. What skill and task demand stays; see waive.`,
     options: { edit: { type: 'string' }, ...by },
     run: async ([id], values, { client, print }) => {
       const file = values['edit'];

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { ContractDraft, type Contract, type ContractItem } from './contract.ts';
+import { EgressRule } from './egress.ts';
 import { isToolName, toolNames } from './tools.ts';
 import type { ItemKind } from './waiver.ts';
 
@@ -19,6 +20,8 @@ export const ContractEdit = z
       .max(20),
     requiredScripts: shape.requiredScripts.unwrap(),
     acceptance: shape.acceptance.unwrap(),
+    /** Hosts that the commands of the agent may reach. */
+    egress: z.array(EgressRule).max(50),
     assumptions: shape.assumptions.unwrap(),
   })
   .partial()
@@ -31,6 +34,7 @@ const lists = {
   requiredTools: 'tool',
   requiredScripts: 'script',
   acceptance: 'command',
+  egress: 'host',
 } as const satisfies Partial<Record<keyof ContractEdit, ItemKind>>;
 
 /** The contract with an edit applied; not checked yet. Applied again, or all of several edits in order again, it changes nothing. */
@@ -49,7 +53,9 @@ export function applyEdit(contract: Contract, edit: ContractEdit): Contract {
 
 function withList(contract: Contract, field: keyof typeof lists, names: readonly string[]): Contract {
   const kind = lists[field];
-  const present = contract.items.filter((item) => item.kind === kind);
+  const present = contract.items
+    .filter((item) => item.kind === kind)
+    .map((item) => (isGrant(kind) ? grantedIf(names.includes(item.name), item) : item));
   const fixed = present.filter(({ source }) => source === 'skill' || source === 'task');
   // What the model found and the person lets stand stays the model's: still a claim that must not block.
   const free = [...new Set(names)]
@@ -57,10 +63,20 @@ function withList(contract: Contract, field: keyof typeof lists, names: readonly
     .map((name) => present.find((item) => item.name === name) ?? added(kind, name));
   const items = [...fixed, ...free];
   const others = contract.items.filter((item) => item.kind !== kind);
-  const edited = { ...contract, [field]: items.map(({ name }) => name), items: [...items, ...others] };
+  const list = field === 'egress' ? {} : { [field]: items.map(({ name }) => name) }; // Hosts have no list besides their items.
+  const edited = { ...contract, ...list, items: [...items, ...others] };
   if (kind !== 'input') return edited;
   const dropped = present.filter((item) => !items.includes(item)).map(({ name }) => name);
   return withoutQuestionsFor(edited, dropped);
+}
+
+/** True for what a person's word gives, and not only demands. */
+function isGrant(kind: ItemKind): boolean {
+  return kind === 'tool' || kind === 'host';
+}
+
+function grantedIf(isGranted: boolean, { granted: _before, ...item }: ContractItem): ContractItem {
+  return isGranted && item.source !== 'person' ? { ...item, granted: true } : item;
 }
 
 function added(kind: ItemKind, name: string): ContractItem {

@@ -95,6 +95,8 @@ export const ContractItem = z.strictObject({
   source: z.enum(['skill', 'model', 'task', 'repository', 'person']),
   /** What the state rests on, for people. */
   evidence: z.string(),
+  /** A person let it stand in an edit: a tool or host that somebody else named is given as if the person had named it. */
+  granted: z.literal(true).optional(),
   /** Whose word it is that nothing depends on the item; only while it is waived by a person. */
   waiver: Waiver.omit({ kind: true, name: true }).optional(),
 });
@@ -172,9 +174,14 @@ export function isProposal(source: ContractItem['source']): boolean {
   return source === 'model' || source === 'repository';
 }
 
-/** The tools that persons put into the contract. What the model asks for grants nothing: it may only repeat what a file told it. */
-export function grantedTools({ items }: Contract): string[] {
-  return items.filter(({ kind, source }) => kind === 'tool' && source === 'person').map(({ name }) => name);
+/**
+ * The tools or hosts that persons put into the contract, or let stand there. What the model or the repository asks for grants nothing:
+ * it may only repeat what a file told it.
+ */
+export function grantedByPersons({ items }: Pick<Contract, 'items'>, kind: 'tool' | 'host'): string[] {
+  return items
+    .filter((item) => item.kind === kind && (item.source === 'person' || item.granted === true))
+    .map(({ name }) => name);
 }
 
 /** An input of the model's is asked by its question; saying both would ask twice. */

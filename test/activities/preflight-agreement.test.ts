@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { canonicalJson, digestOf } from '../../src/digest/canonical-json.ts';
+import { ContractEdit } from '../../src/domain/contract-edit.ts';
 import { preflightSetting } from './preflight-setting.ts';
 
 const waiver = { kind: 'script', name: 'no.sh', reason: 'it is written by the task', by: 'Ada', at: 7 } as const;
@@ -90,4 +91,32 @@ test('freezing twice, as after a kill between the blob and the record, is freezi
     model: { baseUrl: expect.stringMatching(/^http/) },
     sandbox: { limits: { wallMs: 600_000 } },
   });
+});
+
+test('a tool or a host that a person lets stand is given by it, whoever named it; the network of the snapshot is what persons gave', async () => {
+  const { check, freeze, store } = await preflightSetting({
+    files: { 'skill.md': '---\nname: s\ndescription: d\negress: [pypi.org]\n---\nGo.\n' },
+    task: { skill: { kind: 'path', path: 'skill.md' } },
+    contract: { requiredTools: ['task'] },
+  });
+  const edited = async (...edits: object[]) => {
+    const blobs = edits.map((edit) => store.blobs.put('ses_preflight', canonicalJson(edit)));
+    const { agreed } = await check({ edits: await Promise.all(blobs) });
+    const asked = agreed.items.filter(({ kind }) => kind === 'tool' || kind === 'host');
+    return asked.map(({ name, source, state }) => `${name} ${source} ${state}`);
+  };
+  const nothingGiven = ['task model unverified', 'pypi.org skill missing'];
+  expect(await edited({ goal: 'Another.' })).toEqual(nothingGiven);
+  const given = { requiredTools: ['task'], egress: ['pypi.org', '*.example.org:8443'] };
+  const withEach = ['pypi.org skill satisfied', '*.example.org:8443 person satisfied', 'task model satisfied'];
+  expect(await edited(given)).toEqual(withEach);
+  expect(await edited(given, { requiredTools: [], egress: [] })).toEqual(['pypi.org skill missing']);
+  expect(await edited(given)).toContain('pypi.org skill satisfied');
+  const { snapshot } = await freeze();
+  expect(snapshot.sandbox.network).toEqual(['*.example.org:8443', 'pypi.org']);
+  expect(snapshot.tools).toContain('task');
+});
+
+test.each(['10.0.0.1', 'https://a.example', '*'])('%s is no host that an edit could give', (rule) => {
+  expect(ContractEdit.safeParse({ egress: [rule] }).success).toBe(false);
 });

@@ -8,7 +8,7 @@ import {
   canProceed,
   Contract,
   ContractDraft,
-  grantedTools,
+  grantedByPersons,
   type ContractItem,
 } from '../../src/domain/contract.ts';
 import type { Skill } from '../../src/domain/skill.ts';
@@ -61,6 +61,7 @@ const anyEdit = fc
       requiredTools: tools,
       requiredScripts: names,
       acceptance: names,
+      egress: names,
       assumptions: fc.array(fc.constantFrom('one', 'two'), { maxLength: 2 }),
     },
     { requiredKeys: ['goal'] },
@@ -165,10 +166,16 @@ test('edits applied again in their order change nothing, also over a contract th
   );
 });
 
-test('the model grants no tool, whatever it asks for', () => {
+test('model and skill grant no tool and no host, whatever they ask for; persons grant exactly what stands in their last list', () => {
   fc.assert(
-    fc.property(anyDraft, anySkill, (draft, skill) => {
-      expect(grantedTools(mergeSkill(draft, skill))).toEqual([]);
+    fc.property(anyDraft, anySkill, fc.array(anyEdit, { maxLength: 3 }), (draft, skill, edits) => {
+      const merged = mergeSkill(draft, skill);
+      const contract = edits.reduce(applyEdit, merged);
+      const last = (field: 'requiredTools' | 'egress') => edits.findLast((edit) => edit[field] !== undefined)?.[field];
+      for (const [kind, field] of [['tool', 'requiredTools'] as const, ['host', 'egress'] as const]) {
+        expect(grantedByPersons(merged, kind)).toEqual([]);
+        expect(grantedByPersons(contract, kind).toSorted()).toEqual([...(last(field) ?? [])].toSorted());
+      }
     }),
   );
 });
