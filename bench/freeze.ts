@@ -62,7 +62,7 @@ async function benchPreflight(directory: string): Promise<void> {
   const sources = new SourceImporter({ store, git, credentials });
   const synthesizer = new ContractSynthesizer({ streamIdleMs: 1000 });
   const parts = { store, git, sandbox, credentials, synthesizer, snapshots: new SnapshotBuilder(store), sources };
-  const preflight = new Preflight({ ...parts, skillsDir: join(directory, 'skills') });
+  const preflight = new Preflight({ ...parts, skillsDir: join(directory, 'skills'), checkTimeoutMs: 600_000 });
   const { signal } = new AbortController();
   const draft = ContractDraft.parse({
     goal: 'g',

@@ -6,6 +6,7 @@ import { faultPoint } from '../fault-point.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
+import { driftsOf } from './drift-watch.ts';
 
 /** A change of state or stage. */
 export interface Announcement {
@@ -46,7 +47,7 @@ export class Announcer {
 
   async #data(session: SessionRecord, change: Announcement): Promise<Record<string, unknown>> {
     const { stage, missing, pause, failure, result } = change;
-    const drift = (await this.#store.events.ofType(session.id, 'drift')).map((event) => event.data);
+    const drift = await driftsOf(this.#store, session.id);
     return {
       progress: progressOf(stage, session.plan).percent,
       plan: session.plan,

@@ -3,20 +3,17 @@ import { isGreen, type CheckEnd, type CheckRun } from '../domain/verdict.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { WorkTree } from '../git/work-tree.ts';
 import { runInSandbox } from '../sandbox/run-in-sandbox.ts';
-import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { Sandbox, SandboxLimits } from '../sandbox/sandbox.ts';
 import type { Store } from '../store/store.ts';
 
 const TAIL_LINES = 60;
 const MAX_TAIL_CHARS = 8000;
-const MAX_LOG_BYTES = 32 * 2 ** 20;
 
 /** What the runner works with. */
 export interface CheckRunnerParts {
   readonly store: Store;
   readonly git: GitManager;
   readonly sandbox: Sandbox;
-  /** Longest time of one command, in milliseconds. */
-  readonly timeoutMs: number;
 }
 
 /** Commands to be run on a tree. */
@@ -26,6 +23,8 @@ export interface CheckJob {
   readonly commands: readonly string[];
   /** The logs become artifacts `<logs>-<n>.log`, and `<logs>-<n>-again.log` for a repetition. */
   readonly logs: string;
+  /** Of each command, as they were agreed; the log is as long as its output may be. */
+  readonly limits: Partial<SandboxLimits>;
 }
 
 interface OneRun {
@@ -76,12 +75,14 @@ export class CheckRunner {
     return runs;
   }
 
-  async #once({ sessionId }: CheckJob, { command, workTree, cache, artifact, signal }: OneRun): Promise<CheckEnd> {
+  async #once(
+    { sessionId, limits }: CheckJob,
+    { command, workTree, cache, artifact, signal }: OneRun,
+  ): Promise<CheckEnd> {
     signal.throwIfAborted();
-    const { store, sandbox, timeoutMs } = this.#parts;
-    const env = { CI: 'true', XDG_CACHE_HOME: cache };
-    const options = { signal, limits: { wallMs: timeoutMs, outputBytes: MAX_LOG_BYTES }, env };
-    const walls = { ...workTree.spec, readWrite: [cache] };
+    const { store, sandbox } = this.#parts;
+    const options = { signal, env: { CI: 'true', XDG_CACHE_HOME: cache } };
+    const walls = { ...workTree.spec, readWrite: [cache], limits };
     const argv = ['/bin/bash', '-c', `exec 2>&1; ${command}`];
     const { exitCode, reason, wallMs, stdout } = await runInSandbox(sandbox, argv, walls, options);
     signal.throwIfAborted(); // What was broken off is no result.

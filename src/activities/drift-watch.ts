@@ -1,4 +1,5 @@
 import { canonicalJson, digestOf } from '../digest/canonical-json.ts';
+import { Drift } from '../domain/drift.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { Store } from '../store/store.ts';
@@ -31,16 +32,23 @@ export class DriftWatch {
     await this.#note(sessionId, { what: 'directory', paths: paths.slice(0, MAX_NAMED), count: paths.length, decision });
   }
 
-  /** The model that has answered, where the provider names it: an alias may lead to another one than before the freeze. */
-  async lookAtModel({ sessionId, model, servedModel }: Snapshot, served: string | null): Promise<void> {
-    if (servedModel === undefined || served === null || served === servedModel) return;
-    const decision = `The work goes on with ${model.id}, as it was frozen; its provider now serves ${served} by that name.`;
-    await this.#note(sessionId, { what: 'model', frozen: servedModel, served, decision });
+  /** The models that have answered, where the provider names them: an alias may lead to another one than before the freeze. */
+  async lookAtModels({ sessionId, model, servedModel }: Snapshot, answered: readonly string[]): Promise<void> {
+    if (servedModel === undefined) return;
+    for (const served of answered.filter((name) => name !== servedModel)) {
+      const decision = `The work goes on with ${model.id}, as it was frozen; its provider now serves ${served} by that name.`;
+      await this.#note(sessionId, { what: 'model', frozen: servedModel, served, decision });
+    }
   }
 
-  async #note(sessionId: string, data: Readonly<Record<string, unknown>>): Promise<void> {
+  async #note(sessionId: string, data: Drift): Promise<void> {
     const key = `drift/${digestOf(canonicalJson(data)).slice('sha256:'.length, 23)}`;
     const event = { type: 'drift', state: 'EXECUTING', stage: 'coding', at: Date.now(), data } as const;
     await this.#store.events.append(sessionId, { key, ...event });
   }
+}
+
+/** Everything that was found to have moved in a session, in the order in which it was. */
+export async function driftsOf({ events }: Pick<Store, 'events'>, sessionId: string): Promise<Drift[]> {
+  return (await events.ofType(sessionId, 'drift')).map(({ data }) => Drift.parse(data));
 }

@@ -5,7 +5,7 @@ import { Ledger } from '../agent/ledger.ts';
 import { systemPromptFor } from '../agent/system-prompt.ts';
 import { taskPromptFor } from '../agent/task-prompt.ts';
 import { agentTools } from '../agent/tools/agent-tools.ts';
-import { restoreTranscript, servedModelIn, standingOf } from '../agent/transcript.ts';
+import { restoreTranscript, servedModelsIn, standingOf } from '../agent/transcript.ts';
 import { leftWallMs } from '../domain/budget.ts';
 import { reachesOut } from '../domain/egress.ts';
 import type { PlanStep } from '../domain/events.ts';
@@ -120,9 +120,9 @@ export class ExecutionRunner {
     }
   }
 
-  /** The model that gave the last reply; null while there is none. `asked` is what was asked for: most providers answer with that. */
-  async servedModel(sessionId: string, asked: string): Promise<string | null> {
-    return servedModelIn(await this.#store.journal.transcript(sessionId), asked);
+  /** The models that gave replies. `asked` is what was asked for: most providers answer with that. */
+  async servedModels(sessionId: string, asked: string): Promise<string[]> {
+    return servedModelsIn(await this.#store.journal.transcript(sessionId), asked);
   }
 
   /** What the agent said when it handed in, or null. */

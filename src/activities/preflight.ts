@@ -1,7 +1,7 @@
 import { assess } from '../domain/assessment.ts';
 import { applyEdit, ContractEdit } from '../domain/contract-edit.ts';
 import { mergeSkill } from '../domain/contract-merge.ts';
-import { awaitedBy, grantedTools, missingInfo, type Contract } from '../domain/contract.ts';
+import { awaitedBy, grantedByPersons, missingInfo, type Contract } from '../domain/contract.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Base, Frozen } from '../domain/session.ts';
 import { whitelistFor } from '../domain/tools.ts';
@@ -62,6 +62,8 @@ export interface PreflightParts {
   readonly snapshots: SnapshotBuilder;
   readonly sources: SourceImporter;
   readonly skillsDir: string;
+  /** Longest time of one acceptance command, in milliseconds. */
+  readonly checkTimeoutMs: number;
 }
 
 /** Everything up to the freeze: writing the contract, checking it, and freezing what was agreed. */
@@ -118,8 +120,12 @@ export class Preflight {
       git: git.open(sessionId),
       tree: baseOf(session).tree,
       sandbox,
-      whitelist: whitelistFor(loaded?.skill.requiredTools ?? [], grantedTools(edited)),
-      grants: [...task.egress, ...(task.skill?.kind === 'path' ? [] : (loaded?.skill.egress ?? []))],
+      whitelist: whitelistFor(loaded?.skill.requiredTools ?? [], grantedByPersons(edited, 'tool')),
+      grants: [
+        ...task.egress,
+        ...(task.skill?.kind === 'path' ? [] : (loaded?.skill.egress ?? [])),
+        ...grantedByPersons(edited, 'host'),
+      ],
       bundled: loaded?.bundled ?? [],
       probePush: () => this.#probePush(session, signal),
     });
@@ -139,7 +145,7 @@ export class Preflight {
    * @throws HoldfastError CONTRACT_CHANGED when the contract on record is not the one that was approved.
    */
   async freeze(agreed: Agreed, signal: AbortSignal): Promise<Frozen> {
-    const { git, sandbox, snapshots, sources, store } = this.#parts;
+    const { checkTimeoutMs, git, sandbox, snapshots, sources, store } = this.#parts;
     const session = await store.sessions.get(agreed.sessionId);
     if (session.frozen !== null) return session.frozen;
     await sources.ensure(agreed.sessionId, signal);
@@ -149,7 +155,7 @@ export class Preflight {
     }
     const loaded = await this.#skill(session);
     const frozen = { session, base: baseOf(session), contract, loaded, agreed };
-    return snapshots.freeze(await snapshotOf(frozen, { git: git.open(session.id), sandbox }), contract);
+    return snapshots.freeze(await snapshotOf(frozen, { git: git.open(session.id), sandbox, checkTimeoutMs }), contract);
   }
 
   async #edited(contract: Contract, edits: readonly string[]): Promise<Contract> {

@@ -1,3 +1,4 @@
+import type { Drift } from '../domain/drift.ts';
 import type { Check, CheckRun, SyntaxCheck } from '../domain/verdict.ts';
 import type { Report } from './report.ts';
 
@@ -32,6 +33,7 @@ export function toMarkdown(report: Report): string {
       'Waived',
       waived.map(({ kind, name, evidence }) => `- ${kind} ${code(name)}: ${oneLine(evidence)}`),
     ),
+    ...section('Moved since the freeze', report.drift.map(describeDrift)),
     ...section(
       'Skipped, or not proven',
       skipped.map((text) => `- ${oneLine(text)}`),
@@ -89,6 +91,14 @@ function describeSyntax({ tool, files, verdict, faults, note }: SyntaxCheck): st
   const named = faults.slice(0, 10).map(({ path, message }) => `${code(path)}: ${oneLine(message).slice(0, 200)}`);
   const said = [`${files} changed files`, ...named, ...(note === null ? [] : [oneLine(note)])];
   return `- **${verdict}** syntax, ${tool} (${said.join('; ')})`;
+}
+
+function describeDrift(drift: Drift): string {
+  if (drift.what === 'model') {
+    return `- the model: ${code(drift.served)} answered, and ${code(drift.frozen)} before the freeze. ${oneLine(drift.decision)}`;
+  }
+  const more = drift.count > drift.paths.length ? ` and ${drift.count - drift.paths.length} more` : '';
+  return `- the directory: ${drift.paths.map(code).join(', ')}${more}. ${oneLine(drift.decision)}`;
 }
 
 function roundsOf({ rounds }: Report): string[] {

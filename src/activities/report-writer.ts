@@ -7,6 +7,7 @@ import type { Change, GitManager } from '../git/git-manager.ts';
 import type { SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
 import type { CommitManager } from './commit-manager.ts';
+import { driftsOf } from './drift-watch.ts';
 import { toMarkdown } from './report-markdown.ts';
 import { reproductionOf, skippedOf, type Report } from './report.ts';
 import { digestOf } from '../digest/canonical-json.ts';
@@ -101,6 +102,7 @@ export class ReportWriter {
       waived: items
         .filter(({ state }) => state === 'waived')
         .map(({ kind, name, evidence }) => ({ kind, name, evidence })),
+      drift: await driftsOf(this.#store, id),
       skipped: skippedOf({ strategy: snapshot?.testStrategy ?? null, checks, syntax, items, problem }),
       changes,
       diffstat: { files: changes.length, additions: sum('additions'), deletions: sum('deletions') },

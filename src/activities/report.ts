@@ -1,4 +1,5 @@
 import type { ContractItem } from '../domain/contract.ts';
+import type { Drift } from '../domain/drift.ts';
 import { incrementalRule } from '../domain/incremental.ts';
 import type { State } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
@@ -27,6 +28,8 @@ export interface Report {
   readonly answers: Snapshot['answers'];
   readonly assumptions: readonly string[];
   readonly waived: readonly Pick<ContractItem, 'kind' | 'name' | 'evidence'>[];
+  /** What has moved away from what was frozen, and what was done about it. */
+  readonly drift: readonly Drift[];
   /** What was not done or not proven, in words. */
   readonly skipped: readonly string[];
   readonly changes: readonly Change[];

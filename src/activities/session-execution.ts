@@ -87,10 +87,15 @@ export class SessionExecution {
     const evidence = feedback && (await store.blobs.get(feedback.blob)).toString('utf8');
     const borders = { limits, maxTurns: chunk.maxTurns, maxChunkMs: chunk.maxMs };
     const job = { snapshot, feedback: evidence, ...borders, ...(onProgress && { onProgress }) };
-    const outcome = await credentials.withModelKey(sessionId, snapshot.model, (modelKey) =>
-      runner.runChunk({ ...job, modelKey }, signal),
-    );
-    await drift.lookAtModel(snapshot, await runner.servedModel(sessionId, snapshot.model.id));
+    const lookAtModels = async () =>
+      drift.lookAtModels(snapshot, await runner.servedModels(sessionId, snapshot.model.id));
+    const outcome = await credentials
+      .withModelKey(sessionId, snapshot.model, (modelKey) => runner.runChunk({ ...job, modelKey }, signal))
+      .catch(async (error: unknown) => {
+        await lookAtModels().catch(() => undefined); // Another model may be the reason; the failure itself matters more.
+        throw error;
+      });
+    await lookAtModels();
     return outcome;
   }
 

@@ -1,6 +1,6 @@
 import { systemPromptFor } from '../agent/system-prompt.ts';
 import { canonicalJson, digestOf } from '../digest/canonical-json.ts';
-import { acceptanceOf, grantedTools, type Contract } from '../domain/contract.ts';
+import { acceptanceOf, grantedByPersons, type Contract } from '../domain/contract.ts';
 import { networkOf } from '../domain/egress.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import { guardsOf } from '../domain/guards.ts';
@@ -33,6 +33,14 @@ export interface Agreement {
   };
 }
 
+/** What is frozen of the server. */
+export interface FreezingPlace {
+  readonly git: SessionGit;
+  readonly sandbox: Pick<Sandbox, 'kind'>;
+  /** Longest time of one acceptance command, in milliseconds. */
+  readonly checkTimeoutMs: number;
+}
+
 /**
  * The snapshot of an agreement: a function of the agreement, the files of the base commit and the versions at work, so that freezing
  * it again gives the same digest.
@@ -41,7 +49,7 @@ export interface Agreement {
  */
 export async function snapshotOf(
   { session, base, contract, loaded, agreed }: Agreement,
-  { git, sandbox }: { readonly git: SessionGit; readonly sandbox: Pick<Sandbox, 'kind'> },
+  { git, sandbox, checkTimeoutMs }: FreezingPlace,
 ): Promise<Snapshot> {
   const { id, task } = session;
   const { answers, approval, at, waivers } = agreed;
@@ -50,7 +58,7 @@ export async function snapshotOf(
   if (approval !== undefined && approval.contract !== digest) {
     throw new HoldfastError('CONTRACT_CHANGED', `${approval.contract} was approved, but the contract is ${digest}.`);
   }
-  const tools = whitelistFor(loaded?.skill.requiredTools ?? [], grantedTools(contract));
+  const tools = whitelistFor(loaded?.skill.requiredTools ?? [], grantedByPersons(contract, 'tool'));
   const acceptance = acceptanceOf(contract);
   const network = networkOf(contract);
   if (task.strict && acceptance.length === 0) {
@@ -87,7 +95,12 @@ export async function snapshotOf(
     sandbox: { kind: sandbox.kind, network, limits: { ...defaultLimits } },
     testStrategy: task.testStrategy,
     acceptance,
-    verification: { strict: task.strict, onRedEnd: task.onRedEnd, guards: guardsOf(contract) },
+    verification: {
+      strict: task.strict,
+      onRedEnd: task.onRedEnd,
+      guards: guardsOf(contract),
+      timeoutMs: checkTimeoutMs,
+    },
     delivery: task.delivery,
     branch: task.branch,
     author: task.author,

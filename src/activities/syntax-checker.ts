@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { SyntaxCheck } from '../domain/verdict.ts';
 import type { GitManager } from '../git/git-manager.ts';
-import type { WorkTree } from '../git/work-tree.ts';
 import { runInSandbox } from '../sandbox/run-in-sandbox.ts';
-import type { Sandbox } from '../sandbox/sandbox.ts';
+import type { Sandbox, SandboxLimits, SandboxSpec } from '../sandbox/sandbox.ts';
 import { syntaxScript, syntaxTools, TOOL_ABSENT, type SyntaxTool } from './syntax-tools.ts';
 
 const MAX_FILES = 1000;
@@ -14,6 +13,8 @@ export interface SyntaxJob {
   readonly sessionId: string;
   readonly base: string;
   readonly tree: string;
+  /** Of each reading, as they were agreed. */
+  readonly limits?: Partial<SandboxLimits>;
 }
 
 /** What a tool said about one file: `ok`, `bad`, or `unknown` when it cannot judge it. */
@@ -37,7 +38,7 @@ export class SyntaxChecker {
   }
 
   /** Checks the files that a tree has changed or new, tool by tool; a fault that the base had already is told from a new one. */
-  async check({ sessionId, base, tree }: SyntaxJob, signal: AbortSignal): Promise<SyntaxCheck[]> {
+  async check({ sessionId, base, tree, limits = {} }: SyntaxJob, signal: AbortSignal): Promise<SyntaxCheck[]> {
     const git = this.#git.open(sessionId);
     const changes = await git.changes(base, tree);
     const groups = groupByTool(changes.filter(({ status }) => status !== 'deleted').map(({ path }) => path));
@@ -45,7 +46,7 @@ export class SyntaxChecker {
     const workTree = git.workspace(`syntax-${randomUUID()}`);
     const read = async (tool: SyntaxTool, paths: readonly string[], of: string): Promise<Readings> => {
       await workTree.restore(of);
-      return this.#read(tool, paths, workTree, signal);
+      return this.#read(tool, paths, { ...workTree.spec, workspaceReadOnly: true, limits }, signal);
     };
     const checks: SyntaxCheck[] = [];
     for (const [tool, paths] of groups) {
@@ -63,11 +64,11 @@ export class SyntaxChecker {
     return checks;
   }
 
-  async #read(tool: SyntaxTool, paths: readonly string[], { spec }: WorkTree, signal: AbortSignal): Promise<Readings> {
+  async #read(tool: SyntaxTool, paths: readonly string[], spec: SandboxSpec, signal: AbortSignal): Promise<Readings> {
     signal.throwIfAborted();
     const argv = ['/bin/bash', '-c', syntaxScript(tool)];
     const options = { stdin: paths.map((path) => `${path}\0`).join(''), signal, limits: { wallMs: TIMEOUT_MS } };
-    const run = await runInSandbox(this.#sandbox, argv, { ...spec, workspaceReadOnly: true }, options);
+    const run = await runInSandbox(this.#sandbox, argv, spec, options);
     signal.throwIfAborted();
     if (run.exitCode === TOOL_ABSENT) return { note: 'the sandbox has no such tool' };
     if (run.exitCode !== 0) return { note: `the tool did not come to an end (${run.reason})` };

@@ -4,7 +4,7 @@ import { verificationOf, type Snapshot } from '../domain/snapshot.ts';
 import { isGreen, judge, type Check, type CheckRun } from '../domain/verdict.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { Store } from '../store/store.ts';
-import type { CheckRunner } from './check-runner.ts';
+import type { CheckJob, CheckRunner } from './check-runner.ts';
 import { goesBack } from './evidence.ts';
 import type { SyntaxChecker } from './syntax-checker.ts';
 import { keepVerification } from './verification-records.ts';
@@ -27,17 +27,21 @@ export class Verifier {
   readonly #git: GitManager;
   readonly #checks: CheckRunner;
   readonly #syntax: SyntaxChecker;
+  readonly #timeoutMs: number;
 
   constructor(deps: {
     readonly store: Store;
     readonly git: GitManager;
     readonly checks: CheckRunner;
     readonly syntax: SyntaxChecker;
+    /** Longest time of one command, in milliseconds, for snapshots that do not say it. */
+    readonly timeoutMs: number;
   }) {
     this.#store = deps.store;
     this.#git = deps.git;
     this.#checks = deps.checks;
     this.#syntax = deps.syntax;
+    this.#timeoutMs = deps.timeoutMs;
   }
 
   /** Judges a tree. What was found is kept as `checks/round-<n>.json`, the logs beside it. */
@@ -45,7 +49,8 @@ export class Verifier {
     const { sessionId, base, limits, testStrategy: strategy } = snapshot;
     const { strict } = verificationOf(snapshot);
     const skipped = strategy === 'skip';
-    const syntax = skipped ? [] : await this.#syntax.check({ sessionId, base: base.tree, tree }, signal);
+    const change = { sessionId, base: base.tree, tree, limits: snapshot.sandbox.limits ?? {} };
+    const syntax = skipped ? [] : await this.#syntax.check(change, signal);
     const checks = skipped ? [] : await this.#judgeAll(snapshot, tree, round, signal);
     const verification: Verification = { round, tree, strategy, strict, checks, syntax };
     await keepVerification(this.#store, sessionId, verification);
@@ -58,12 +63,12 @@ export class Verifier {
   }
 
   async #judgeAll(snapshot: Snapshot, tree: string, round: number, signal: AbortSignal): Promise<Check[]> {
-    const { sessionId, acceptance, testStrategy } = snapshot;
+    const { acceptance, testStrategy } = snapshot;
     if (acceptance.length === 0) return [];
     const leftOut = await this.#leftOut(snapshot, tree);
     const commands = acceptance.filter((command) => !leftOut.has(command));
     const full = testStrategy === 'full' ? await this.#baseline(snapshot, signal) : null;
-    const job = { sessionId, tree, commands, logs: `checks/round-${round}` };
+    const job = this.#job(snapshot, { tree, commands, logs: `checks/round-${round}` });
     const afters = await this.#checks.run(job, signal);
     const baseline = full ?? (afters.every(isGreen) ? [] : await this.#baseline(snapshot, signal));
     const { guards } = verificationOf(snapshot);
@@ -82,6 +87,12 @@ export class Verifier {
     });
   }
 
+  /** Commands on a tree, within what was frozen. */
+  #job(snapshot: Snapshot, work: Pick<CheckJob, 'tree' | 'commands' | 'logs'>): CheckJob {
+    const wallMs = verificationOf(snapshot).timeoutMs ?? this.#timeoutMs;
+    return { ...work, sessionId: snapshot.sessionId, limits: { ...snapshot.sandbox.limits, wallMs } };
+  }
+
   /** The commands that this change need not run, with the reason. */
   async #leftOut({ sessionId, acceptance, base, testStrategy }: Snapshot, tree: string): Promise<Map<string, string>> {
     if (testStrategy !== 'incremental') return new Map();
@@ -91,12 +102,13 @@ export class Verifier {
   }
 
   /** The runs on the base commit; made once and kept, for the base does not change. */
-  async #baseline({ sessionId, base, acceptance }: Snapshot, signal: AbortSignal): Promise<CheckRun[]> {
+  async #baseline(snapshot: Snapshot, signal: AbortSignal): Promise<CheckRun[]> {
+    const { sessionId, base, acceptance } = snapshot;
     const { artifacts } = this.#store;
     if ((await artifacts.list(sessionId)).some(({ name }) => name === BASELINE)) {
       return JSON.parse((await artifacts.read(sessionId, BASELINE)).bytes.toString('utf8')) as CheckRun[];
     }
-    const job = { sessionId, tree: base.tree, commands: acceptance, logs: 'checks/baseline' };
+    const job = this.#job(snapshot, { tree: base.tree, commands: acceptance, logs: 'checks/baseline' });
     const runs = await this.#checks.run(job, signal);
     await artifacts.put(sessionId, BASELINE, 'application/json', JSON.stringify(runs, null, 2), Date.now());
     return runs;

@@ -72,13 +72,12 @@ export function lastReply(manager: SessionManager): AssistantMessage | null {
   return null;
 }
 
-/** The model that gave the last good reply, as its provider names it; `asked` when it names none. */
-export function servedModelIn(entries: readonly Entry[], asked: string): string | null {
+/** The models that gave the good replies, each once, as their provider names them; `asked` where it names none. */
+export function servedModelsIn(entries: readonly Entry[], asked: string): string[] {
   const replies = entries
     .map((entry) => entry['message'] as AssistantMessage | undefined)
     .filter((message) => message?.role === 'assistant' && isGood(message));
-  const last = replies.at(-1);
-  return last === undefined ? null : (last.responseModel ?? asked);
+  return [...new Set(replies.map((message) => message?.responseModel ?? asked))];
 }
 
 /** True for a reply that can be built upon. */

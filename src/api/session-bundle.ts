@@ -54,6 +54,7 @@ async function sessionText(store: Store, session: SessionRecord): Promise<string
     contract,
     frozen,
     plan,
+    drift: (await store.events.ofType(id, 'drift')).map(({ data }) => data),
     usage,
     failure,
     result,

@@ -1,57 +1,89 @@
 import * as z from 'zod';
-import type { Manifest } from './manifest.ts';
 import type { BundleFault } from './verify-bundle.ts';
 
+const OneRun = z.looseObject({
+  command: z.string(),
+  exitCode: z.number().nullable(),
+  reason: z.string(),
+  artifact: z.string(),
+  log: z.string(),
+});
+const Run = OneRun.extend({ again: OneRun.omit({ command: true }).nullable() });
+
+const verdicts = ['fixed', 'passing', 'regressed', 'still_failing', 'flaky', 'not_run'] as const;
+const Checks = z.array(
+  z.looseObject({
+    command: z.string(),
+    verdict: z.enum(verdicts),
+    baseline: Run.nullable(),
+    after: Run.nullable(),
+    note: z.string().nullable(),
+  }),
+);
+
 /** What is looked at in the parts; the rest of them is free. */
-const SnapshotPart = z.object({ sessionId: z.string(), contract: z.string() });
-const RunPart = z.object({ artifact: z.string(), log: z.string() });
-const Run = RunPart.extend({ again: RunPart.nullable() }).nullable();
-const ReportPart = z.object({
+const Snapshot = z.object({
   sessionId: z.string(),
+  contract: z.string(),
+  testStrategy: z.enum(['full', 'incremental', 'skip']),
+  acceptance: z.array(z.string()),
+});
+const Report = z.object({
+  sessionId: z.string(),
+  outcome: z.string(),
   snapshot: z.string().nullable(),
+  commit: z.string().nullable(),
+  tree: z.string().nullable(),
+  verified: z.boolean(),
   digests: z.record(z.string(), z.string()),
-  checks: z.array(z.object({ baseline: Run, after: Run })),
+  checks: Checks,
+  /** Reports of older versions have none. */
+  drift: z.array(z.unknown()).optional(),
+});
+const Session = z.object({
+  sessionId: z.string(),
+  state: z.string(),
+  frozen: z.object({ digest: z.string() }).nullable(),
+  result: z.object({ commit: z.string().nullable(), tree: z.string(), verified: z.boolean() }).nullish(),
 });
 
-/** What the parts of a bundle must say of each other, so that none can be exchanged together with its line in the manifest. */
-export function faultsOfContents(
-  { sessionId, snapshot }: Manifest,
-  texts: ReadonlyMap<string, string | null>,
-  digests: ReadonlyMap<string, string>,
-): BundleFault[] {
-  const faults: BundleFault[] = [];
-  const expect = (part: string, wanted: string | null | undefined, found: string | null | undefined, says: string) => {
-    if (wanted !== found) faults.push({ part, message: `${says} ${wanted ?? 'nothing'}, not ${found ?? 'nothing'}` });
-  };
-  const parse = <T>(part: string, shape: z.ZodType<T>): T | null => {
-    const text = texts.get(part);
-    if (typeof text !== 'string') return null;
-    const parsed = shape.safeParse(jsonOf(text));
+const Round = z.object({ round: z.int(), tree: z.string(), checks: Checks });
+const Event = z.object({ sessionId: z.string(), seq: z.int(), type: z.string(), data: z.unknown() });
+
+/** The parts of a bundle as far as they are looked into; null for what is not there, or not what its name says. */
+export interface BundleContents {
+  readonly snapshot: z.infer<typeof Snapshot> | null;
+  readonly report: z.infer<typeof Report> | null;
+  readonly session: z.infer<typeof Session> | null;
+  /** In their order. */
+  readonly rounds: readonly z.infer<typeof Round>[];
+  readonly events: readonly z.infer<typeof Event>[] | null;
+}
+
+/** Reads the parts; what is not what its name says is added to the faults. */
+export function readContents(texts: ReadonlyMap<string, string | null>, faults: BundleFault[]): BundleContents {
+  const parse = <T>(part: string, shape: z.ZodType<T>, value: unknown): T | null => {
+    const parsed = shape.safeParse(value);
     if (!parsed.success) faults.push({ part, message: 'it is not what its name says' });
     return parsed.data ?? null;
   };
-  expect('snapshot.json', snapshot, digests.get('snapshot.json') ?? null, 'the manifest says that the snapshot is');
-  const agreed = parse('snapshot.json', SnapshotPart);
-  if (agreed !== null) {
-    expect('snapshot.json', sessionId, agreed.sessionId, 'the bundle is of session');
-    expect('contract.json', agreed.contract, digests.get('contract.json'), 'the snapshot was frozen with contract');
-  }
-  const report = parse('report.json', ReportPart);
-  if (report === null) return faults;
-  expect('report.json', sessionId, report.sessionId, 'the bundle is of session');
-  expect('report.json', snapshot, report.snapshot, 'the snapshot is');
-  expect('diff.patch', report.digests['patch'], digests.get('diff.patch'), 'the report is about patch');
-  expect(
-    'transcript.jsonl',
-    report.digests['transcript'],
-    digests.get('transcript.jsonl'),
-    'the report is about transcript',
-  );
-  const runs = report.checks.flatMap(({ baseline, after }) => [baseline, after]);
-  for (const run of runs.flatMap((one) => (one === null ? [] : [one, one.again]))) {
-    if (run !== null) expect(run.artifact, run.log, digests.get(run.artifact), 'the report names log');
-  }
-  return faults;
+  const read = <T>(part: string, shape: z.ZodType<T>): T | null => {
+    const text = texts.get(part);
+    return typeof text === 'string' ? parse(part, shape, jsonOf(text)) : null;
+  };
+  const rounds = [...texts].flatMap(([name, text]) => {
+    const round = /^checks\/round-\d+\.json$/.test(name) ? parse(name, Round, jsonOf(text ?? '')) : null;
+    return round === null ? [] : [round];
+  });
+  const lines = texts.get('events.jsonl')?.split('\n').filter(Boolean);
+  const events = lines?.map((line) => parse('events.jsonl', Event, jsonOf(line))).filter((event) => event !== null);
+  return {
+    snapshot: read('snapshot.json', Snapshot),
+    report: read('report.json', Report),
+    session: read('session.json', Session),
+    rounds: rounds.toSorted((one, other) => one.round - other.round),
+    events: events ?? null,
+  };
 }
 
 function jsonOf(text: string): unknown {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { digestOf } from '../digest/canonical-json.ts';
-import { faultsOfContents } from './bundle-contents.ts';
+import { contradictionsIn } from './contradictions.ts';
 import { Manifest, MANIFEST, MANIFEST_DIGEST, manifestText } from './manifest.ts';
 import { readTarHeader, TAR_BLOCK, tarEnd, tarPadding } from './tar.ts';
 
@@ -44,7 +44,7 @@ export async function verifyBundle(path: string): Promise<Verified> {
     compare(manifest, found.slice(2), faults);
     const texts = new Map(found.map(({ name, text }) => [name, text]));
     const digests = new Map(found.map(({ name, sha256 }) => [name, sha256]));
-    return { manifest, faults: [...faults, ...faultsOfContents(manifest, texts, digests)] };
+    return { manifest, faults: [...faults, ...contradictionsIn(manifest, texts, digests)] };
   } finally {
     await file.close();
   }

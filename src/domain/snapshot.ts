@@ -11,6 +11,8 @@ const VerificationRules = z.strictObject({
   onRedEnd: z.enum(redEnds),
   /** The acceptance commands that nobody demanded, but that were found or proposed. */
   guards: z.array(z.string()),
+  /** Longest time of one command, in milliseconds; absent in snapshots from before it was frozen. */
+  timeoutMs: z.int().optional(),
 });
 
 const HashedFile = z.strictObject({ path: z.string(), sha256: z.string() });

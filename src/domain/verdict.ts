@@ -46,13 +46,17 @@ export interface SyntaxCheck {
   readonly note: string | null;
 }
 
+/** What a verdict looks at. */
+type Ended = Pick<CheckEnd, 'reason' | 'exitCode'>;
+type Run = Ended & { readonly again: Ended | null };
+
 /** True when the run ended by itself with code 0. */
-export function isGreen(run: Pick<CheckEnd, 'reason' | 'exitCode'>): boolean {
+export function isGreen(run: Ended): boolean {
   return run.reason === 'exit' && run.exitCode === 0;
 }
 
 /** The verdict over one command. A run that was red and then green proves nothing, whichever side it is on. */
-export function judge(baseline: CheckRun | null, after: CheckRun | null): Verdict {
+export function judge(baseline: Run | null, after: Run | null): Verdict {
   if (after === null) return 'not_run';
   const before = baseline === null ? null : colorOf(baseline);
   switch (colorOf(after)) {
@@ -65,7 +69,7 @@ export function judge(baseline: CheckRun | null, after: CheckRun | null): Verdic
   }
 }
 
-function colorOf(run: CheckRun): 'green' | 'red' | 'flaky' {
+function colorOf(run: Run): 'green' | 'red' | 'flaky' {
   if (isGreen(run)) return 'green';
   return run.again !== null && isGreen(run.again) ? 'flaky' : 'red';
 }

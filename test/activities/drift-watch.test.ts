@@ -2,7 +2,7 @@ import { appendFileSync, chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { DriftWatch } from '../../src/activities/drift-watch.ts';
-import { servedModelIn } from '../../src/agent/transcript.ts';
+import { servedModelsIn } from '../../src/agent/transcript.ts';
 import type { Snapshot } from '../../src/domain/snapshot.ts';
 import { GitManager } from '../../src/git/git-manager.ts';
 import { createSandbox } from '../../src/sandbox/create-sandbox.ts';
@@ -80,20 +80,18 @@ test('a directory that is gone stops nothing here: its delivery will say so', as
 
 test('another model behind the frozen alias is told once; the same one, or none that was told, is not', async () => {
   const { snapshot, watch, found } = await frozen({}, { servedModel: 'model-2026-01' });
-  await watch.lookAtModel(snapshot, 'model-2026-01');
-  await watch.lookAtModel(snapshot, null);
+  await watch.lookAtModels(snapshot, ['model-2026-01']);
+  await watch.lookAtModels(snapshot, []);
   expect(await found()).toEqual([]);
-  await watch.lookAtModel(snapshot, 'model-2026-02');
-  await watch.lookAtModel(snapshot, 'model-2026-02');
+  await watch.lookAtModels(snapshot, ['model-2026-01', 'model-2026-02']);
+  await watch.lookAtModels(snapshot, ['model-2026-02', 'model-2026-01']);
   expect(await found()).toMatchObject([{ what: 'model', frozen: 'model-2026-01', served: 'model-2026-02' }]);
 });
 
-test('the served model is that of the last good reply, or what was asked for where the provider names none', () => {
+test('the served models are those of the good replies, or what was asked for where the provider names none', () => {
   const reply = (more: object) => ({ type: 'message', message: { role: 'assistant', stopReason: 'stop', ...more } });
-  expect(servedModelIn([], 'alias')).toBeNull();
-  expect(servedModelIn([reply({ responseModel: 'one' }), reply({})], 'alias')).toBe('alias');
-  expect(servedModelIn([reply({}), reply({ responseModel: 'two' })], 'alias')).toBe('two');
-  expect(
-    servedModelIn([reply({ responseModel: 'one' }), reply({ responseModel: 'x', stopReason: 'error' })], 'a'),
-  ).toBe('one');
+  const [one, none] = [reply({ responseModel: 'one' }), reply({})];
+  expect(servedModelsIn([], 'alias')).toEqual([]);
+  expect(servedModelsIn([one, none, one], 'alias')).toEqual(['one', 'alias']);
+  expect(servedModelsIn([one, reply({ responseModel: 'x', stopReason: 'error' })], 'a')).toEqual(['one']);
 });

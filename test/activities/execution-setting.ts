@@ -11,8 +11,10 @@ import { SourceImporter } from '../../src/activities/source-importer.ts';
 import { SyntaxChecker } from '../../src/activities/syntax-checker.ts';
 import { Verifier } from '../../src/activities/verifier.ts';
 import { WorkKeeper } from '../../src/activities/work-keeper.ts';
+import { canonicalJson, digestOf } from '../../src/digest/canonical-json.ts';
 import type { Frozen, Limits } from '../../src/domain/session.ts';
 import type { Snapshot } from '../../src/domain/snapshot.ts';
+import type { Source } from '../../src/domain/task.ts';
 import { startGitHttpServer, type GitHttpServer } from '../../src/demo/git-http-server.ts';
 import { createSandbox } from '../../src/sandbox/create-sandbox.ts';
 import { sampleContract } from '../api/sample-contract.ts';
@@ -38,15 +40,17 @@ export interface ExecutionSetting extends Pick<RunnerSetting, 'root' | 'store' |
   readonly takeOver: () => ExecutionSetting['chunk'];
 }
 
-/** A frozen session on a repository with these files; `maxTurns` is where a chunk ends. */
+/** A frozen session on a repository with these files, or on the directory `project` as it is; `maxTurns` is where a chunk ends. */
 export async function executionSetting(
   scenario: Scenario,
   {
     files = { 'README.md': '# sample\n' },
+    project,
     maxTurns = 100,
     ...changes
   }: Partial<Omit<Snapshot, 'files'>> & {
     readonly files?: Readonly<Record<string, string>>;
+    readonly project?: string;
     readonly maxTurns?: number;
   } = {},
 ): Promise<ExecutionSetting> {
@@ -61,7 +65,10 @@ export async function executionSetting(
     sandbox.dispose();
     close();
   });
-  const source = { kind: 'repository', url: await server.createRepository('app', files) } as const;
+  const source: Source =
+    project === undefined
+      ? { kind: 'repository', url: await server.createRepository('app', files) }
+      : { kind: 'directory', path: project };
   const secrets = [
     store.secrets.seal({ tenant: 'default', id: SESSION }, 'git.token', 'token'),
     store.secrets.seal({ tenant: 'default', id: SESSION }, 'git.username', 'git'),
@@ -74,13 +81,14 @@ export async function executionSetting(
   const base = await sources.prepare(SESSION, never);
   const snapshot = sampleSnapshot(
     { sessionId: SESSION, source, base, model: spec, limits },
-    { delivery: 'branch', ...changes },
+    { delivery: 'branch', contract: digestOf(canonicalJson(sampleContract(true))), ...changes },
   );
   const snapshots = new SnapshotBuilder(store);
   const frozen = await snapshots.freeze(snapshot, sampleContract(true));
   const commits = new CommitManager({ git, store, credentials });
-  const checks = new CheckRunner({ store, git, sandbox, timeoutMs: 30_000 });
-  const verifier = new Verifier({ store, git, checks, syntax: new SyntaxChecker({ git, sandbox }) });
+  const checks = new CheckRunner({ store, git, sandbox });
+  const syntax = new SyntaxChecker({ git, sandbox });
+  const verifier = new Verifier({ store, git, checks, syntax, timeoutMs: 30_000 });
   const reports = new ReportWriter({ store, git, commits });
   const borders = { maxTurns, maxMs: 60_000 };
   const executionWith = (one: typeof runner) =>

@@ -82,7 +82,8 @@ export async function preflightSetting(one: PreflightCase = {}): Promise<Preflig
   const snapshots = new SnapshotBuilder(store);
   const synthesizer = new ContractSynthesizer({ streamIdleMs: 5_000 });
   const skillsDir = join(root, 'skills');
-  const preflight = new Preflight({ store, git, sandbox, credentials, synthesizer, snapshots, sources, skillsDir });
+  const parts = { store, git, sandbox, credentials, synthesizer, snapshots, sources, skillsDir };
+  const preflight = new Preflight({ ...parts, checkTimeoutMs: 600_000 });
   const { signal } = new AbortController();
   await sources.prepare(SESSION, signal);
   await preflight.synthesize(SESSION, signal);

@@ -50,7 +50,21 @@ const ingredients: Ingredients = {
 const question = { id: 'q1', question: 'Both?', why: 'There are two.', default: null, input: null };
 
 /** The digest of an agreement over a git that is a table; everything between ingredients and digest is real. */
-async function digestFor(made: Ingredients, task: Partial<Task> = {}, tools: readonly string[] = ['read', 'bash']) {
+async function digestFor(
+  made: Ingredients,
+  changes: Partial<Task> = {},
+  {
+    tools = ['read', 'bash'],
+    checkTimeoutMs = 1,
+  }: { readonly tools?: readonly string[]; readonly checkTimeoutMs?: number } = {},
+) {
+  const task = sampleTask({
+    userPrompt: made.prompt,
+    branch: made.branch,
+    model: { provider: 'openai', id: made.model, baseUrl: made.baseUrl, thinkingLevel: 'off' },
+    acceptance: [made.command],
+    ...changes,
+  });
   const text = `---\nname: tidy\ndescription: ${JSON.stringify(made.skillDescription)}\nrequired_tools: ${JSON.stringify(tools)}\n---\n${made.skillBody}`;
   const bundled = [{ path: 'skill:go.sh', text: made.bundled }];
   const digest = digestOf(canonicalJson({ text, bundled }));
@@ -62,9 +76,9 @@ async function digestFor(made: Ingredients, task: Partial<Task> = {}, tools: rea
     requiredScripts: ['s'],
   });
   const answers = { q1: made.answer };
-  const demands = { acceptance: [made.command], remote: null };
+  const demands = { acceptance: task.acceptance, remote: null, egress: task.egress };
   const contract = assess(mergeSkill(draft, loaded.skill, demands), {
-    findings: [],
+    findings: task.egress.map((name) => ({ kind: 'host', name, confirmed: true, evidence: 'named' })),
     inputs: {},
     answers,
     onMissing: 'ask',
@@ -78,21 +92,13 @@ async function digestFor(made: Ingredients, task: Partial<Task> = {}, tools: rea
       files.map(({ path }) => ({ path, sha256: digestOf(content[path] ?? '').slice(7) })),
   } as unknown as SessionGit;
   const agreement: Agreement = {
-    session: {
-      id: 'ses_a',
-      task: sampleTask({
-        userPrompt: made.prompt,
-        branch: made.branch,
-        model: { provider: 'openai', id: made.model, baseUrl: made.baseUrl, thinkingLevel: 'off' },
-        ...task,
-      }),
-    } as Agreement['session'],
+    session: { id: 'ses_a', task } as Agreement['session'],
     base: { commit: made.commit, tree: 'tree', ref: 'main' },
     contract,
     loaded,
     agreed: { inputs: { module: made.input }, answers, at: 1 },
   };
-  return digestOf(canonicalJson(await snapshotOf(agreement, { git, sandbox: { kind: 'bwrap' } })));
+  return digestOf(canonicalJson(await snapshotOf(agreement, { git, sandbox: { kind: 'bwrap' }, checkTimeoutMs })));
 }
 
 /** A text with one of its bytes changed; letters stay letters, so that every field stays valid. */
@@ -128,23 +134,82 @@ test('the same content gives the same digest, however often and however it is pu
   );
 });
 
-test.each<[string, Partial<Task>]>([
-  ['steps', { limits: { maxSteps: 51, maxIterations: 3 } }],
-  ['rounds of repair', { limits: { maxSteps: 50, maxIterations: 2 } }],
-  ['budget', { limits: { maxSteps: 50, maxIterations: 3, maxCostUsd: 1 } }],
-  ['delivery', { delivery: 'patch' }],
-  ['author', { author: { name: 'Ada', email: 'ada@example.org' } }],
-  ['test strategy', { testStrategy: 'skip' }],
-  ['ignored files that are kept', { keepIgnored: ['.env'] }],
-])('another value for %s makes another digest', async (_, task) => {
-  expect(await digestFor(ingredients, task)).not.toBe(await digestFor(ingredients));
+const model = {
+  provider: 'openai',
+  id: ingredients.model,
+  baseUrl: ingredients.baseUrl,
+  thinkingLevel: 'off',
+} as const;
+const limits = { maxSteps: 50, maxIterations: 3 };
+
+/** Another value, or several, for every field of a task; null for what is no part of the agreement, with the reason. */
+const others: { readonly [K in keyof Required<Task>]: readonly Task[K][] | null } = {
+  userPrompt: ['Tidy the lexer.'],
+  source: [
+    { kind: 'repository', url: 'https://git.example.test/acme/other.git' },
+    { kind: 'repository', url: 'https://git.example.test/acme/app.git', ref: 'next' },
+  ],
+  inputs: [{ other: 'lexer' }, { other: '' }],
+  delivery: ['directory', 'patch'],
+  branch: ['feat/other'],
+  author: [
+    { name: 'Ada', email: 'holdfast@localhost' },
+    { name: 'Holdfast', email: 'ada@example.org' },
+  ],
+  model: [
+    { ...model, provider: 'openai-responses' },
+    { ...model, id: 'some-model-2' },
+    { ...model, baseUrl: 'https://other.example.test/v1' },
+    { ...model, thinkingLevel: 'low' },
+    { ...model, contextWindow: 32_000 },
+    { ...model, maxTokens: 1_000 },
+    { ...model, cost: { input: 1, output: 1, cacheRead: 0, cacheWrite: 0 } },
+  ],
+  limits: [
+    { ...limits, maxSteps: 51 },
+    { ...limits, maxIterations: 2 },
+    { ...limits, maxTokens: 1 },
+    { ...limits, maxCostUsd: 1 },
+    { ...limits, maxWallMs: 1_000 },
+  ],
+  testStrategy: ['incremental', 'skip'],
+  acceptance: [[], ['npm run test'], [ingredients.command, 'npm run lint']],
+  keepIgnored: [['.env']],
+  strict: [true],
+  onRedEnd: ['best'],
+  egress: [['registry.npmjs.org'], ['registry.npmjs.org:8443']],
+  skill: null, // Read once: what it said is an ingredient.
+  taskId: null, // The caller's own name for it.
+  auto: null, // How it comes to the freeze; so are the next three.
+  onMissing: null,
+  requireApproval: null,
+  preflightTimeoutMs: null,
+  webhook: null, // Who is told of it.
+  labels: null,
+  parent: null, // A fork repeats its parent's snapshot.
+};
+
+test('every field of a task is part of what is frozen, and each of its values makes a digest of its own, but for those that are none of the agreement', async () => {
+  const changes = Object.entries(others).flatMap(([field, values]) =>
+    (values ?? []).map((value) => ({ [field]: value }) as Partial<Task>),
+  );
+  const digests = await Promise.all(
+    [{}, ...changes].map((change) => digestFor(ingredients, { inputs: {}, ...change })),
+  );
+  expect(new Set(digests).size).toBe(digests.length);
+  const aside: Partial<Task> = { taskId: 'x', auto: true, onMissing: 'fail', labels: ['x'], preflightTimeoutMs: 5 };
+  expect(await digestFor(ingredients, aside)).toBe(digests[0]);
+});
+
+test('another limit of the server for acceptance commands makes another digest', async () => {
+  expect(await digestFor(ingredients, {}, { checkTimeoutMs: 2 })).not.toBe(await digestFor(ingredients));
 });
 
 test('another list of tools makes another digest', async () => {
   const original = await digestFor(ingredients);
-  expect(await digestFor(ingredients, {}, ['read'])).not.toBe(original);
-  expect(await digestFor(ingredients, {}, ['read', 'bash', 'grep'])).not.toBe(original);
-  expect(await digestFor(ingredients, {}, ['bash', 'read'])).not.toBe(original); // The skill's own bytes differ.
+  expect(await digestFor(ingredients, {}, { tools: ['read'] })).not.toBe(original);
+  expect(await digestFor(ingredients, {}, { tools: ['read', 'bash', 'grep'] })).not.toBe(original);
+  expect(await digestFor(ingredients, {}, { tools: ['bash', 'read'] })).not.toBe(original); // The skill's own bytes differ.
 });
 
 test('on real git and sandbox: one byte of a file, a script, the skill or an input is another digest, the same is the same', async () => {

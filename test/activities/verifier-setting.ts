@@ -52,7 +52,8 @@ export async function verifierSetting(files: Files, timeoutMs = 600_000): Promis
   const limits = { maxSteps: 10, maxIterations: 3 };
   const snapshot = sampleSnapshot({ sessionId: SESSION, source, base, model, limits }, { testStrategy: 'full' });
   const syntax = new SyntaxChecker({ git, sandbox });
-  const verifier = new Verifier({ store, git, checks: new CheckRunner({ store, git, sandbox, timeoutMs }), syntax });
+  const checks = new CheckRunner({ store, git, sandbox });
+  const verifier = new Verifier({ store, git, checks, syntax, timeoutMs });
   const after: VerifierSetting['after'] = async (command) => {
     const workTree = git.open(SESSION).workspace('change');
     await workTree.restore(base.tree);

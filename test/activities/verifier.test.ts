@@ -135,3 +135,26 @@ test('the evidence is trimmed: each failure keeps its command and its end, whate
   expect(text.length).toBeLessThan(26_000);
   for (const name of ['a', 'b', 'c', 'd', 'e']) expect(text).toContain(`\nend of ${name}`);
 });
+
+test('commands and parsers run within the limits that were frozen, whatever the server is configured with now', async () => {
+  const { verify, snapshot } = await verifierSetting({ 'a.py': 'x = 1\n' });
+  const acceptance = ['head -c 3000000 /dev/zero > big', 'test "$(ulimit -n)" = 77', 'sleep 3'];
+  const within = (limits: Record<string, number>, timeoutMs: number) => ({
+    acceptance,
+    sandbox: { ...snapshot.sandbox, limits },
+    verification: { ...guards([]), timeoutMs },
+  });
+  const narrow = await verify(
+    "echo 'x = 2' > a.py",
+    within({ fileBytes: 1_000_000, openFiles: 77, processDataBytes: 2_000_000 }, 1_000),
+  );
+  expect(narrow.verification.checks).toMatchObject([
+    { verdict: 'still_failing' },
+    { verdict: 'passing' },
+    { verdict: 'still_failing', after: { reason: 'timeout' } },
+  ]);
+  expect(narrow.verification.syntax[0]?.verdict).not.toBe('passing');
+  const wide = await (await verifierSetting({ 'a.py': 'x = 1\n' })).verify("echo 'x = 2' > a.py", within({}, 60_000));
+  expect(wide.verification.checks.map(({ after }) => after?.exitCode)).toEqual([0, 1, 0]);
+  expect(wide.verification.syntax).toMatchObject([{ verdict: 'passing' }]);
+});

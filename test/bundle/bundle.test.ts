@@ -9,15 +9,41 @@ import { digestOf } from '../../src/digest/canonical-json.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const contract = '{"goal":"Do it."}';
-const snapshot = JSON.stringify({ sessionId: 'ses_a', contract: digestOf(contract) });
-const log = 'all is red\n';
-const run = { artifact: 'checks/round-0-1.log', log: digestOf(log), again: null };
-const report = JSON.stringify({
+const command = 'npm test';
+const snapshot = JSON.stringify({
   sessionId: 'ses_a',
-  snapshot: digestOf(snapshot),
-  digests: { patch: digestOf('a patch'), transcript: digestOf('{}\n') },
-  checks: [{ baseline: null, after: run }],
+  contract: digestOf(contract),
+  testStrategy: 'full',
+  acceptance: [command],
 });
+const log = 'all is red\n';
+const ended = { artifact: 'checks/round-0-1.log', log: digestOf(log), reason: 'exit', exitCode: 1 };
+const run = { command, ...ended, again: { ...ended, exitCode: 2 } };
+const checks = [{ command, verdict: 'still_failing', baseline: run, after: run, note: null }];
+const drift = { what: 'model', frozen: 'm-1', served: 'm-2', decision: 'It goes on.' };
+const reported = {
+  sessionId: 'ses_a',
+  outcome: 'COMPLETE',
+  snapshot: digestOf(snapshot),
+  commit: 'c',
+  tree: 't',
+  verified: false,
+  digests: { patch: digestOf('a patch'), transcript: digestOf('{}\n') },
+  checks,
+  drift: [drift],
+};
+const report = JSON.stringify(reported);
+const session = {
+  sessionId: 'ses_a',
+  state: 'COMPLETE',
+  frozen: { digest: digestOf(snapshot) },
+  result: { commit: 'c', tree: 't', verified: false },
+};
+const events = [
+  { sessionId: 'ses_a', seq: 1, type: 'started', data: {} },
+  { sessionId: 'ses_a', seq: 2, type: 'drift', data: drift },
+];
+const lines = (items: readonly object[]) => items.map((item) => `${JSON.stringify(item)}\n`).join('');
 const texts = {
   'snapshot.json': snapshot,
   'contract.json': contract,
@@ -25,7 +51,9 @@ const texts = {
   'diff.patch': 'a patch',
   'transcript.jsonl': '{}\n',
   'checks/round-0-1.log': log,
-  'events.jsonl': '',
+  'checks/round-0.json': JSON.stringify({ round: 0, tree: 't', checks }),
+  'session.json': JSON.stringify(session),
+  'events.jsonl': lines(events),
 };
 const about = { sessionId: 'ses_a', state: 'COMPLETE', snapshot: digestOf(snapshot) };
 const partsOf = (some: Readonly<Record<string, string>>) =>
@@ -107,6 +135,54 @@ test.each([
     expect(faults.map(({ part }) => part)).toContain(named);
   },
 );
+
+const green = { ...run, exitCode: 0, again: null };
+const allGreen = [{ ...checks[0], verdict: 'passing', baseline: green, after: green }];
+
+test.each<[string, Readonly<Record<string, unknown>>, string]>([
+  [
+    'calls what was red verified',
+    { 'report.json': { ...reported, verified: true } },
+    'by its checks, verified is false',
+  ],
+  [
+    'calls what was red green',
+    { 'report.json': { ...reported, verified: true, checks: [{ ...checks[0], verdict: 'passing' }] } },
+    'make its verdict still_failing',
+  ],
+  [
+    'invents a green run, in report and session alike',
+    {
+      'report.json': { ...reported, verified: true, checks: allGreen },
+      'session.json': { ...session, result: { ...session.result, verified: true } },
+    },
+    'the verification on record found',
+  ],
+  [
+    'was verified by another command than the agreed one, whoever says so',
+    {
+      'report.json': { ...reported, verified: true, checks: [{ ...allGreen[0], command: 'true' }] },
+      'checks/round-0.json': { round: 0, tree: 't', checks: [{ ...allGreen[0], command: 'true' }] },
+      'session.json': { ...session, result: { ...session.result, verified: true } },
+    },
+    'the snapshot wants the commands',
+  ],
+  ['is about another commit', { 'report.json': { ...reported, commit: 'd' } }, 'the report is about commit d'],
+  ['does not say what has moved', { 'report.json': { ...reported, drift: [] } }, 'by the events, what has moved is'],
+  [
+    'has a session that ended otherwise',
+    { 'session.json': { ...session, state: 'FAILED' } },
+    'the session is COMPLETE',
+  ],
+  ['has lost an event', { 'events.jsonl': events.slice(1) }, 'the events are numbered without a gap'],
+])('a bundle that %s is found, though each part has its own digest in the manifest', async (_, changes, said) => {
+  const changed = Object.entries(changes).map(([name, part]) => [
+    name,
+    Array.isArray(part) ? lines(part as object[]) : JSON.stringify(part),
+  ]);
+  const { faults } = await verdictOn(await archive(partsOf({ ...texts, ...Object.fromEntries(changed) })));
+  expect(faults.map(({ message }) => message).join('\n')).toContain(said);
+});
 
 test('a part that is left out, or put in, is named', async () => {
   const { 'diff.patch': _patch, ...rest } = texts;

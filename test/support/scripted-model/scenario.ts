@@ -21,6 +21,8 @@ export interface Turn {
   readonly usage?: ScriptedUsage;
   /** Ends the reply as if the model had run out of output tokens. */
   readonly outOfTokens?: boolean;
+  /** The model that the reply says it is of; default: the one that was asked for. */
+  readonly servedAs?: string;
 }
 
 /**

@@ -168,7 +168,7 @@ class Exchange {
     return {
       turn,
       id: `scripted_${this.#conversation.turn}`,
-      model: this.#conversation.model,
+      model: turn.servedAs ?? this.#conversation.model,
       usage,
       pieceChars,
     };
