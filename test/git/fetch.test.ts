@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createBareRepository } from '../../src/git/bare-repository.ts';
 import { fetchInto } from '../../src/git/fetch.ts';
-
 import { plumbLine } from '../../src/git/plumbing.ts';
 import { probeRemote } from '../../src/git/probe-remote.ts';
 import { withoutProgress } from '../../src/git/progress-lines.ts';
@@ -11,14 +10,14 @@ import { openDirectory } from '../support/open-directory.ts';
 import { credentials, gitSetting } from './setting.ts';
 import { slowLine, type Line } from './slow-line.ts';
 
-const IDLE_MS = 1_500;
-/** Git hands on what comes in packets of 64 KiB: a line of less than one in {@link IDLE_MS} would be silent. */
+const IDLE_MS = 4_000;
+/** Git hands on what comes in packets of 64 KiB: there are many of them in {@link IDLE_MS}. */
 const BYTES_PER_SECOND = 130_000;
 
 /** A repository that does not compress, an empty mirror of it, and a line between them. */
 async function along(line: Line) {
   const { server } = await gitSetting();
-  const url = await server.createRepository('app', { 'a.txt': randomBytes(5 * BYTES_PER_SECOND).toString('hex') });
+  const url = await server.createRepository('app', { 'a.txt': randomBytes(9 * BYTES_PER_SECOND).toString('hex') });
   const { commit, ref } = await probeRemote({ url, credentials });
   const gitDir = join(openDirectory(), 'mirror.git');
   await createBareRepository(gitDir);

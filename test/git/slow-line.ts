@@ -20,10 +20,14 @@ export async function slowLine(port: number, { bytesPerSecond, cutAfter, stallAf
     const far = connect(port, '127.0.0.1');
     let waiting = Buffer.alloc(0);
     let ended = false;
+    let last = performance.now();
     const tick = setInterval(() => {
+      const now = performance.now(); // Not the number of ticks: a busy machine must not make the line slower.
+      const budget = Math.ceil(((now - last) * bytesPerSecond) / 1000);
+      last = now;
       if (passed >= (stallAfter ?? Infinity)) return;
       if (passed >= (cutAfter ?? Infinity)) return void near.destroy();
-      const piece = waiting.subarray(0, Math.ceil((bytesPerSecond * TICK_MS) / 1000));
+      const piece = waiting.subarray(0, budget);
       waiting = waiting.subarray(piece.length);
       passed += piece.length;
       if (piece.length > 0) near.write(piece);
