@@ -21,7 +21,7 @@ interface Mutation {
 const mutations: readonly Mutation[] = [
   {
     what: 'fencing removed: an attempt that was overtaken may go on writing',
-    file: 'src/store/journal.ts',
+    file: 'src/store/fence.ts',
     replace: [["if (Number(row?.['epoch']) === epoch) return;", 'if (row !== undefined) return;']],
     cells: { points: ['after:stream', 'before:tree-written'], component: 'hung worker' },
     law: 'nobody writes but the attempt that claimed the session last',
