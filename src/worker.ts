@@ -173,7 +173,7 @@ function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: 
     verifier: new Verifier({
       store,
       git,
-      checks: new CheckRunner({ store, git, sandbox }),
+      checks: new CheckRunner({ store, git, sandbox, egress: config.egress }),
       syntax: new SyntaxChecker({ git, sandbox }),
       timeoutMs: config.checkTimeoutMs,
     }),

@@ -1,19 +1,21 @@
 import { createHash, randomUUID } from 'node:crypto';
+import type { NetworkPolicy } from '../domain/egress.ts';
 import { isGreen, type CheckEnd, type CheckRun } from '../domain/verdict.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { WorkTree } from '../git/work-tree.ts';
-import { runInSandbox } from '../sandbox/run-in-sandbox.ts';
 import type { Sandbox, SandboxLimits } from '../sandbox/sandbox.ts';
 import type { Store } from '../store/store.ts';
-
-const TAIL_LINES = 60;
-const MAX_TAIL_CHARS = 8000;
+import { runLogged } from './logged-command.ts';
+import { SetUp } from './set-up.ts';
+import type { EgressSettings } from './session-egress.ts';
 
 /** What the runner works with. */
 export interface CheckRunnerParts {
   readonly store: Store;
   readonly git: GitManager;
   readonly sandbox: Sandbox;
+  /** For set-ups; commands themselves have no network. */
+  readonly egress?: EgressSettings;
 }
 
 /** Commands to be run on a tree. */
@@ -21,6 +23,8 @@ export interface CheckJob {
   readonly sessionId: string;
   readonly tree: string;
   readonly commands: readonly string[];
+  /** What makes the directory ready before them, and what that may reach. */
+  readonly setup?: { readonly commands: readonly string[]; readonly network: NetworkPolicy } | undefined;
   /** The logs become artifacts `<logs>-<n>.log`, and `<logs>-<n>-again.log` for a repetition. */
   readonly logs: string;
   /** Of each command, as they were agreed; the log is as long as its output may be. */
@@ -40,9 +44,11 @@ interface OneRun {
 /** Runs commands on a tree, in the sandbox, each to its end. */
 export class CheckRunner {
   readonly #parts: CheckRunnerParts;
+  readonly #setUp: SetUp;
 
   constructor(parts: CheckRunnerParts) {
     this.#parts = parts;
+    this.#setUp = new SetUp({ ...parts, egress: parts.egress ?? { privateNetworks: [] } });
   }
 
   /**
@@ -62,9 +68,11 @@ export class CheckRunner {
     // A directory of its own: an older attempt that still hangs somewhere cannot reach it.
     const workTree = this.#parts.git.open(sessionId).workspace(`checks-${randomUUID()}`);
     const cache = await workTree.makeScratch();
+    const failed = await this.#makeReady(job, workTree, signal);
     const runs: CheckRun[] = [];
     for (const [index, command] of commands.entries()) {
       const once = async (suffix: string): Promise<CheckEnd> => {
+        if (failed !== null) return failed;
         await workTree.restore(tree);
         return this.#once(job, { command, workTree, cache, artifact: `${logs}-${index + 1}${suffix}.log`, signal });
       };
@@ -75,22 +83,18 @@ export class CheckRunner {
     return runs;
   }
 
-  async #once(
-    { sessionId, limits }: CheckJob,
-    { command, workTree, cache, artifact, signal }: OneRun,
-  ): Promise<CheckEnd> {
-    signal.throwIfAborted();
-    const { store, sandbox } = this.#parts;
-    const options = { signal, env: { CI: 'true', XDG_CACHE_HOME: cache } };
-    const walls = { ...workTree.spec, readWrite: [cache], limits };
-    const argv = ['/bin/bash', '-c', `exec 2>&1; ${command}`];
-    const { exitCode, reason, wallMs, stdout } = await runInSandbox(sandbox, argv, walls, options);
-    signal.throwIfAborted(); // What was broken off is no result.
-    const log = await store.artifacts.put(sessionId, artifact, 'text/plain', stdout, Date.now());
-    return { exitCode, reason, wallMs: Math.round(wallMs), log: log.blob, artifact, tail: tailOf(stdout) };
+  /** Where the directory cannot be made ready, that is how each of its commands ends. */
+  async #makeReady(job: CheckJob, workTree: WorkTree, signal: AbortSignal): Promise<CheckEnd | null> {
+    const { limits, sessionId, setup, tree } = job;
+    if (setup === undefined) return null;
+    await workTree.restore(tree);
+    const files = { tree, kept: null };
+    const name = job.logs.replace(/^checks\//, '');
+    return this.#setUp.run({ sessionId, ...setup, limits, workTree, files, name, signal });
   }
-}
 
-function tailOf(output: Buffer): string {
-  return output.toString('utf8').trimEnd().split('\n').slice(-TAIL_LINES).join('\n').slice(-MAX_TAIL_CHARS);
+  #once({ sessionId, limits }: CheckJob, { command, workTree, cache, artifact, signal }: OneRun): Promise<CheckEnd> {
+    const spec = { ...workTree.spec, readWrite: [cache], limits };
+    return runLogged(this.#parts, { sessionId, command, spec, env: { XDG_CACHE_HOME: cache }, artifact, signal });
+  }
 }

@@ -14,6 +14,7 @@ import type { Limits } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { StuckLimits } from '../domain/stuck.ts';
 import { noUsage } from '../domain/usage.ts';
+import type { CheckEnd } from '../domain/verdict.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { Owner } from '../git/attempt-trees.ts';
 import type { GitManager } from '../git/git-manager.ts';
@@ -27,6 +28,7 @@ import { FileRecorder } from './file-recorder.ts';
 import { LostFiles, noteOfLost } from './lost-files.ts';
 import { SubAgentRecords } from './sub-agent-records.ts';
 import { SessionEgress, type EgressSettings } from './session-egress.ts';
+import { SetUp } from './set-up.ts';
 import { WorkTreeMarker } from './work-tree-marker.ts';
 
 /** A chunk of turns to be run. */
@@ -49,6 +51,12 @@ export interface ChunkOutcome {
   readonly tree: string;
 }
 
+/** What is remembered beside a work tree. */
+interface Beside {
+  readonly marker: WorkTreeMarker;
+  readonly lost: LostFiles;
+}
+
 /** An older attempt that has not ended after this is left behind; its commands are killed and its writes are refused. */
 const OVERTAKE_MS = 5000;
 
@@ -62,6 +70,7 @@ export class ExecutionRunner {
   readonly #owner: Owner;
   readonly #isStopping: () => boolean;
   readonly #egress: EgressSettings;
+  readonly #setUp: SetUp;
   /** The attempts of this process, by session: two at once would share a work tree. */
   readonly #running = new Map<string, { readonly overtaken: AbortController; readonly ended: Promise<unknown> }>();
 
@@ -85,6 +94,7 @@ export class ExecutionRunner {
     this.#owner = deps.owner;
     this.#isStopping = deps.isStopping ?? (() => false);
     this.#egress = deps.egress ?? { privateNetworks: [] };
+    this.#setUp = new SetUp({ ...deps, egress: this.#egress });
   }
 
   /**
@@ -163,7 +173,7 @@ export class ExecutionRunner {
     const { tree, kept, ignored } = checkpoint ?? { tree: snapshot.base.tree, kept: null, ignored: [] };
     const files: FileState = { tree, kept, ignored };
     const newest = (await effects.files(sessionId, checkpoint?.turn ?? 0)) ?? files;
-    await this.#restore(sessionId, workTree, newest, { marker, lost });
+    await this.#restore(snapshot, workTree, newest, { marker, lost, signal, onProgress });
     const recorder = new FileRecorder({ store: this.#store, git: this.#git.open(sessionId), workTree, snapshot });
     const end = performance.now() + maxChunkMs;
     const ledger = new Ledger(checkpoint?.usage ?? noUsage, resumption.lost, files);
@@ -217,15 +227,19 @@ export class ExecutionRunner {
   }
 
   async #restore(
-    sessionId: string,
+    { sandbox, sessionId, setup: commands = [] }: Snapshot,
     workTree: WorkTree,
     files: FileState,
-    { marker, lost }: { readonly marker: WorkTreeMarker; readonly lost: LostFiles },
+    { marker, lost, ...run }: Beside & { readonly signal: AbortSignal; readonly onProgress: ChunkInput['onProgress'] },
   ): Promise<void> {
     if (await isAt(workTree, marker, files)) return;
     marker.clear();
     await workTree.restore(files.tree, files.kept);
-    if (!lost.isKnown()) lost.set(await this.#absent(sessionId, files));
+    const { network, limits = {} } = sandbox;
+    const job = { sessionId, commands, network, limits, workTree, files, name: 'agent' };
+    const failed = await this.#setUp.run({ ...job, ...run });
+    if (failed !== null) throw setupFailed(failed);
+    if (!lost.isKnown()) lost.set(await workTree.absent(await this.#absent(sessionId, files)));
     marker.set(files);
   }
 
@@ -265,6 +279,12 @@ function watched(sandbox: Sandbox): { readonly sandbox: Sandbox; readonly broken
 async function isAt(workTree: WorkTree, marker: WorkTreeMarker, files: FileState): Promise<boolean> {
   const said = marker.says(files);
   return said === 'theirs' ? workTree.holds(files.tree) : said === 'mine';
+}
+
+function setupFailed({ artifact, exitCode, reason, tail }: CheckEnd): HoldfastError {
+  const how = reason === 'exit' ? `exit code ${exitCode}` : reason;
+  const message = `A set-up command failed (${how}); its log is ${artifact}: ${tail.slice(-500)}`;
+  return new HoldfastError('SETUP_FAILED', message, { details: { log: artifact } });
 }
 
 function outcomeOf({ standing, turns, tree }: ChunkEnd): ChunkOutcome {

@@ -61,6 +61,7 @@ export async function snapshotOf(
   const tools = whitelistFor(loaded?.skill.requiredTools ?? [], grantedByPersons(contract, 'tool'));
   const acceptance = acceptanceOf(contract);
   const network = networkOf(contract);
+  const setup = [...(loaded?.skill.setup ?? []), ...task.setup];
   if (task.strict && acceptance.length === 0) {
     throw new HoldfastError(
       'MISSING_INFORMATION',
@@ -88,9 +89,10 @@ export async function snapshotOf(
     ...(await hashedFiles(contract, loaded, git, base.tree)),
     tools,
     keepIgnored: task.keepIgnored,
+    ...(setup.length > 0 && { setup }),
     model: withAddress(task.model),
     ...(contract.writtenBy !== undefined && { servedModel: contract.writtenBy }),
-    systemPrompt: digestOf(systemPromptFor({ tools, acceptance, sandbox: { network } })),
+    systemPrompt: digestOf(systemPromptFor({ tools, acceptance, sandbox: { network }, setup })),
     limits: task.limits,
     sandbox: { kind: sandbox.kind, network, limits: { ...defaultLimits } },
     testStrategy: task.testStrategy,

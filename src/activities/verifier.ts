@@ -90,7 +90,8 @@ export class Verifier {
   /** Commands on a tree, within what was frozen. */
   #job(snapshot: Snapshot, work: Pick<CheckJob, 'tree' | 'commands' | 'logs'>): CheckJob {
     const wallMs = verificationOf(snapshot).timeoutMs ?? this.#timeoutMs;
-    return { ...work, sessionId: snapshot.sessionId, limits: { ...snapshot.sandbox.limits, wallMs } };
+    const limits = { ...snapshot.sandbox.limits, wallMs };
+    return { ...work, sessionId: snapshot.sessionId, setup: setUpOf(snapshot), limits };
   }
 
   /** The commands that this change need not run, with the reason. */
@@ -113,4 +114,8 @@ export class Verifier {
     await artifacts.put(sessionId, BASELINE, 'application/json', JSON.stringify(runs, null, 2), Date.now());
     return runs;
   }
+}
+
+function setUpOf({ sandbox, setup }: Snapshot): CheckJob['setup'] {
+  return setup === undefined ? undefined : { commands: setup, network: sandbox.network };
 }

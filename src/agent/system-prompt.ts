@@ -5,10 +5,11 @@ export interface SystemPromptFacts {
   readonly tools: readonly string[];
   readonly acceptance: readonly string[];
   readonly sandbox: { readonly network: NetworkPolicy };
+  readonly setup?: readonly string[] | undefined;
 }
 
 /** The agent's system prompt: a pure function, so that the freeze can put its hash into the snapshot and every attempt sends the same. */
-export function systemPromptFor({ tools, acceptance, sandbox }: SystemPromptFacts): string {
+export function systemPromptFor({ tools, acceptance, sandbox, setup = [] }: SystemPromptFacts): string {
   const checks =
     acceptance.length === 0
       ? 'Nobody has named commands that decide whether the work is done: find and run the checks of the repository yourself.'
@@ -22,7 +23,7 @@ How you work
 - Your tools are: ${tools.join(', ')}. Paths are relative to the work tree.
 - Keep a plan with the tool "plan" for anything that takes more than a few steps, and keep it up to date.
 - Read before you change. Make the smallest change that does the whole task. Follow the style of what is there.
-- ${networkRule(sandbox.network)} A command's processes end with it: nothing stays in the background.
+- ${networkRule(sandbox.network)} A command's processes end with it: nothing stays in the background.${setupRule(setup)}
 - The work tree is kept after each turn, and only files that git would track count; .git is a throw-away copy.
 - Run the tests before you hand in. Never weaken or delete a test to get it green unless the task says so.
 
@@ -31,6 +32,11 @@ ${checks}
 How you end
 - Call "submit_result" with a summary when the task is done. A reply without a tool call is not an end.
 - Call "report_blocked" with the reason when the task cannot be done. That is an honest end; a made-up result is not.`;
+}
+
+function setupRule(setup: readonly string[]): string {
+  if (setup.length === 0) return '';
+  return `\n- The work tree was made ready by these commands, and what they left in ignored paths is there: ${setup.join('; ')}`;
 }
 
 function networkRule(network: NetworkPolicy): string {

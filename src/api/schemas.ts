@@ -81,6 +81,10 @@ export const CreateSession = z
       .max(20)
       .default([])
       .openapi({ description: 'Globs of files that git ignores and every checkpoint is to keep all the same.' }),
+    setup: z.array(z.string().trim().min(1).max(2000)).max(10).default([]).openapi({
+      description:
+        'Commands that make a fresh work tree ready (npm ci), run before the agent starts and before checks.',
+    }),
     testStrategy: z.enum(testStrategies).default('full').openapi({
       description:
         'full: every acceptance command on base and result. incremental: what the change reaches. skip: none.',

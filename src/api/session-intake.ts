@@ -239,6 +239,7 @@ function taskOf(
     testStrategy: body.testStrategy,
     acceptance: body.acceptance,
     keepIgnored: body.keepIgnored,
+    setup: body.setup,
     strict: body.strict,
     onRedEnd: body.onRedEnd,
     egress: body.egress,

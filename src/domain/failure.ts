@@ -153,6 +153,7 @@ export const failureCodes = {
     retryable: false,
     remedy: 'The directory changed since the freeze; apply the patch by hand.',
   },
+  SETUP_FAILED: { class: 'code', retryable: false, remedy: 'Read setup/*.log; cure what it says, then resume.' },
   // Pauses: cured from outside, then resumed.
   MODEL_KEY_MISSING: {
     class: 'auth',
@@ -284,6 +285,7 @@ const curableCodes: ReadonlySet<FailureCode> = new Set([
   'GIT_FAILED',
   'STORAGE_FAILED',
   'REMOTE_DIVERGED',
+  'SETUP_FAILED',
   'INTERNAL',
 ]);
 

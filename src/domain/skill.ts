@@ -25,6 +25,8 @@ export interface Skill {
   readonly requiredScripts: readonly string[];
   /** Commands that decide whether the task is done. */
   readonly acceptance: readonly string[];
+  /** Commands that make a fresh work tree ready. */
+  readonly setup: readonly string[];
   /** Hosts that its commands must reach; see EgressRule. */
   readonly egress: readonly string[];
   readonly body: string;
@@ -77,6 +79,7 @@ const SkillFrontmatter = z.strictObject({
   'allowed-tools': z.union([z.string(), z.array(z.string())]).optional(),
   'disable-model-invocation': z.boolean().optional(),
   egress: few(EgressRule),
+  setup: few(z.string().trim().min(1)),
 });
 
 /** A variable in the body, and `\{{`, which stands for two braces. */
@@ -121,7 +124,7 @@ export function checkSkill(frontmatter: unknown, body: string): CheckedSkill {
     faults.push({ path: `required_inputs.${index}`, message: `${name} is declared twice` });
   }
   if (!parsed.success || faults.length > 0) return { faults };
-  const { name, description, acceptance, egress, ...required } = parsed.data;
+  const { name, description, acceptance, egress, setup, ...required } = parsed.data;
   return {
     skill: {
       name,
@@ -132,6 +135,7 @@ export function checkSkill(frontmatter: unknown, body: string): CheckedSkill {
       requiredScripts: required.required_scripts,
       acceptance,
       egress,
+      setup,
       body,
     },
   };

@@ -46,6 +46,8 @@ export const Snapshot = z.strictObject({
   tools: z.array(z.string()),
   /** Globs of ignored files that belong to every checkpoint. */
   keepIgnored: z.array(z.string()).optional(),
+  /** Commands that make a fresh work tree ready; absent when there are none. */
+  setup: z.array(z.string()).optional(),
   model: ModelSpec,
   /** The model that answered before the freeze, as its provider names it: an alias may move later. */
   servedModel: z.string().optional(),

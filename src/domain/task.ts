@@ -74,6 +74,8 @@ export const Task = z.strictObject({
   testStrategy: z.enum(testStrategies),
   acceptance: z.array(z.string()),
   keepIgnored: z.array(z.string()).default([]),
+  /** Commands that make a fresh work tree ready, before the agent and before the checks. */
+  setup: z.array(z.string()).default([]),
   strict: z.boolean().default(false),
   onRedEnd: z.enum(redEnds).default('keep'),
   /** Hosts that the agent's commands may reach; see EgressRule. */

@@ -97,6 +97,15 @@ export class SessionGit {
     return new WorkTree({ sandbox: this.#sandbox, gitDir: this.gitDir, borrowed: this.borrowed(), directory, base });
   }
 
+  /** A directory of the session's, for what its set-ups download; answers its path. */
+  async makeCache(): Promise<string> {
+    const cache = join(this.#directory, 'cache');
+    if (existsSync(cache)) return cache;
+    await makeReadableDirectory(cache);
+    await this.#sandbox.adopt(cache);
+    return cache;
+  }
+
   /** Takes in what another worker has packed, see {@link WorkTree.snapshot}. */
   ingest(pack: Buffer): Promise<void> {
     return ingestPack(this.gitDir, pack);

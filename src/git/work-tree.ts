@@ -96,6 +96,16 @@ export class WorkTree {
     return this.#ingest(second.stdout, known, keep);
   }
 
+  /** Those of some paths that are not here, in their order. */
+  async absent(paths: readonly string[]): Promise<string[]> {
+    if (paths.length === 0) return [];
+    const script = 'while IFS= read -r -d "" path; do [ -e "$path" ] || [ -L "$path" ] || printf "%s\\0" "$path"; done';
+    const stdin = paths.map((path) => `${path}\0`).join('');
+    const run = await runInSandbox(this.#sandbox, ['/bin/bash', '-c', script], this.spec, { stdin });
+    this.#expect(run, 'listing');
+    return run.stdout.toString('utf8').split('\0').filter(Boolean);
+  }
+
   /** Hands files that the server put there to the sandbox's user. */
   adopt(): Promise<void> {
     return this.#sandbox.adopt(this.spec.workspace);

@@ -178,6 +178,7 @@ const others: { readonly [K in keyof Required<Task>]: readonly Task[K][] | null 
   strict: [true],
   onRedEnd: ['best'],
   egress: [['registry.npmjs.org'], ['registry.npmjs.org:8443']],
+  setup: [['npm ci'], ['npm ci', 'make'], ['make', 'npm ci']],
   skill: null, // Read once: what it said is an ingredient.
   taskId: null, // The caller's own name for it.
   auto: null, // How it comes to the freeze; so are the next three.

@@ -29,6 +29,7 @@ const anySkill: fc.Arbitrary<Skill> = fc
     requiredScripts: scripts,
     acceptance,
     egress,
+    setup: [],
     body: '',
   }));
 const anyDraft = fc
@@ -191,6 +192,7 @@ test('every kind of item can be waived by its name, and a waiver of another kind
     requiredScripts: ['same'],
     acceptance: ['same'],
     egress: ['same'],
+    setup: ['same'],
     body: '',
   };
   const merged = mergeSkill(draft, skill, { acceptance: [], remote: 'same' });

@@ -20,6 +20,7 @@ const skill = (changes: Partial<Skill> = {}): Skill => ({
   name: 'house-rules',
   description: 'Rules.',
   requiredInputs: [],
+  setup: [],
   requiredFiles: [],
   requiredTools: [],
   requiredScripts: [],

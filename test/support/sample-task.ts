@@ -24,6 +24,7 @@ export function sampleTask(changes: Partial<Task> = {}): Task {
     testStrategy: 'full',
     acceptance: [],
     keepIgnored: [],
+    setup: [],
     strict: false,
     onRedEnd: 'keep',
     egress: [],
