@@ -24,6 +24,7 @@ required_tools: [read, bash]
 required_scripts:
   - scripts/tidy.sh
 egress: [Registry.npmjs.org]
+setup: [npm ci]
 acceptance:
   - npm test
 ---
@@ -41,6 +42,7 @@ Tidy {{module}} in {{style}}.
     requiredScripts: ['scripts/tidy.sh'],
     acceptance: ['npm test'],
     egress: ['registry.npmjs.org'],
+    setup: ['npm ci'],
     body: 'Tidy {{module}} in {{style}}.\n',
   });
 });
