@@ -13,8 +13,8 @@ import { leftoversOf, processesAt } from './leftovers.ts';
 import { Rendezvous } from './rendezvous.ts';
 import { CHECK, FILE, pathOf, promptOf, REQUESTS, type ScenarioName } from './scenario.ts';
 
-const END_MS = 120_000;
-const SETTLE_MS = 30_000;
+/** How long a session that nobody disturbs any more may take to its end, and from there until nothing is left of it. */
+const patience = { endMs: 120_000, settleMs: 30_000 };
 
 /** A session under test. Its name is its label, its repository and its model key. */
 export interface Trial {
@@ -107,18 +107,18 @@ export class Ground {
    * Waits for the end of a session, however it ends.
    * @throws Error when it does not end in time
    */
-  async ended({ sessionId }: Trial, endMs = END_MS): Promise<void> {
+  async ended({ sessionId }: Trial, endMs = patience.endMs): Promise<void> {
     const state = async () => (await this.store.sessions.get(sessionId)).state;
     await until(async () => ['COMPLETE', 'FAILED', 'PAUSED'].includes(await state()), endMs);
   }
 
   /** Waits, not for ever, for the end of a session and judges it by all laws; what it violates is answered in words. */
-  async judge(trial: Trial, endMs = END_MS): Promise<string[]> {
+  async judge(trial: Trial, { endMs, settleMs } = patience): Promise<string[]> {
     if (!(await holds(this.ended(trial, endMs)))) {
       return [`not ended within ${endMs} ms: ${(await this.store.sessions.get(trial.sessionId)).state}`];
     }
     // What follows the end follows soon: the clean-up, and the last webhooks.
-    await holds(until(async () => (await this.#unsettled(trial)).length === 0, SETTLE_MS));
+    await holds(until(async () => (await this.#unsettled(trial)).length === 0, settleMs));
     return violations(await this.#evidence(trial));
   }
 

@@ -8,6 +8,8 @@ const SESSIONS = 4;
 /** So long may nothing at all happen after a recovery. */
 const STILL_MS = 90_000;
 const REPORT_EVERY = 10;
+/** Kills go on while a session settles: it may take as long as they come. */
+const PATIENCE = { endMs: Infinity, settleMs: 600_000 };
 
 /** How a soak ended. */
 export interface SoakResult {
@@ -33,7 +35,7 @@ export async function runSoak(
   const lane = async (number: number): Promise<void> => {
     for (let count = 1; !over; count += 1) {
       const trial = await ground.begin(`soak-${number}-${count}`, number % 2 === 0 ? 'outside' : 'numbered');
-      const found = await ground.judge(trial, Infinity);
+      const found = await ground.judge(trial, PATIENCE);
       sessions += 1;
       if (found.length === 0) continue;
       violations.set(trial.name, found);
