@@ -1,11 +1,12 @@
 /**
  * `npm run bench [-- <part> …]`: figures of this machine, each against its reference in the same run. Parts are `freeze`, `turns`,
- * `life` and `service`; without any, all are measured.
+ * `life`, `service` and `redaction`; without any, all are measured.
  */
 import { join } from 'node:path';
 import { spawnScriptedModel, type ScriptedModelProcess } from '../test/support/scripted-model/process.ts';
 import { benchFreeze } from './freeze.ts';
 import { benchLongLife } from './long-life.ts';
+import { benchRedaction } from './redaction.ts';
 import { benchService } from './service.ts';
 import { benchThousandTurns } from './thousand-turns.ts';
 import { benchTurnCost } from './turn-cost.ts';
@@ -18,6 +19,7 @@ const parts: Readonly<Record<string, (model: ScriptedModelProcess) => Promise<vo
     await benchThousandTurns(model);
   },
   service: benchService,
+  redaction: async () => benchRedaction(),
 };
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !Object.hasOwn(parts, name));

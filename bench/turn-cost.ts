@@ -8,6 +8,7 @@ import { systemPromptFor } from '../src/agent/system-prompt.ts';
 import { agentTools } from '../src/agent/tools/agent-tools.ts';
 import { whitelistFor } from '../src/domain/tools.ts';
 import { createModel } from '../src/model/provider.ts';
+import { Redactor } from '../src/redaction/redactor.ts';
 import { createSandbox } from '../src/sandbox/create-sandbox.ts';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { median, ms, print, title } from './figure.ts';
@@ -63,6 +64,7 @@ async function runBare({ sandbox, directory, modelUrl, scenario, files }: Run): 
       spec,
       leftWallMs: () => Infinity,
       onPlan: async () => undefined,
+      redactor: new Redactor(),
     }),
     noInteraction: new NoInteractionExtension(new StopSignal(), () => 0),
     sessionManager: SessionManager.inMemory(workspace),

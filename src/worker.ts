@@ -25,6 +25,7 @@ import { GitManager } from './git/git-manager.ts';
 import { runProcess } from './entry-point.ts';
 import { armFaultPoints } from './fault-point.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { KnownSecrets } from './redaction/known-secrets.ts';
 import { createSandbox } from './sandbox/create-sandbox.ts';
 import { defaultLimits } from './sandbox/limits.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
@@ -49,14 +50,15 @@ process.exit(0); // The channel to the supervisor would keep the process alive.
 
 /** A worker process: makes everything, takes over what dead workers of this host held, and works until SIGTERM. */
 async function runWorker(config: Config): Promise<void> {
-  const logger = createLogger({ name: 'worker', level: config.logLevel });
+  const known = new KnownSecrets();
+  const logger = createLogger({ name: 'worker', level: config.logLevel, redactor: () => known.all() });
   installRuntime(logger);
   armFaultPoints(process.env['TEST_FAULT_POINTS'], 'worker', (facts, message) => logger.warn(facts, message));
   const sandbox = createSandbox(config.sandbox);
   logger.info({ sandbox: sandbox.kind, enforcement: sandbox.enforcement }, 'sandbox');
   if (sandbox.kind === 'off')
     logger.warn('SANDBOX=off: commands of the agent run WITHOUT ANY ISOLATION on this machine');
-  const store = openStore({ directory: config.sessionsDir, masterKeys: config.masterKeys });
+  const store = openStore({ directory: config.sessionsDir, masterKeys: config.masterKeys, known });
   const options = temporalOptions(`127.0.0.1:${config.temporal.port}`);
   const hostFile = join(config.dataDir, 'host-id');
   const identity = workerIdentity(hostFile);
@@ -146,7 +148,10 @@ interface Parts {
 
 function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: Parts): ActivityDependencies {
   const git = new GitManager({ sandbox, directory: config.workingDir });
-  const credentials = new Credentials(store, { spec: config.model, key: () => config.modelKey.reveal() });
+  const credentials = new Credentials(store, {
+    spec: config.model,
+    key: () => store.known.learnOfServer('LLM_API_KEY', config.modelKey.reveal()),
+  });
   const sources = new SourceImporter({ store, git, credentials });
   const snapshots = new SnapshotBuilder(store);
   const commits = new CommitManager({ git, store, credentials });

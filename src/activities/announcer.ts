@@ -34,7 +34,8 @@ export class Announcer {
   }
 
   /** Records the change once, however often it is announced; answers the id of the webhook to deliver, if any. */
-  async announce(change: Announcement): Promise<{ readonly eventId: string | null }> {
+  async announce(told: Announcement): Promise<{ readonly eventId: string | null }> {
+    const change = this.#store.known.of(told.sessionId).json(told);
     const { sessionId, rev, state, stage, at } = change;
     const session = await this.#store.sessions.get(sessionId);
     const type = rev === 1 ? 'started' : 'stage';

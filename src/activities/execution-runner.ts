@@ -140,7 +140,7 @@ export class ExecutionRunner {
     const entries = await this.#store.journal.transcript(sessionId);
     if (entries.length === 0) return null;
     const standing = standingOf(restoreTranscript('/', sessionId, entries));
-    return standing.kind === 'submitted' ? standing.summary : null;
+    return standing.kind === 'submitted' ? (await this.#store.redactorOf(sessionId)).text(standing.summary) : null;
   }
 
   async #run(input: ChunkInput, access: ModelAccess, resumption: Resumption, signal: AbortSignal): Promise<ChunkEnd> {
@@ -177,6 +177,7 @@ export class ExecutionRunner {
     const recorder = new FileRecorder({ store: this.#store, git: this.#git.open(sessionId), workTree, snapshot });
     const end = performance.now() + maxChunkMs;
     const ledger = new Ledger(checkpoint?.usage ?? noUsage, resumption.lost, files);
+    const redactor = await this.#store.redactorOf(sessionId);
     const running = runChunk({
       snapshot,
       access,
@@ -188,7 +189,8 @@ export class ExecutionRunner {
         spec: { ...workTree.spec, ...(snapshot.sandbox.limits && { limits: snapshot.sandbox.limits }) },
         leftWallMs: () => leftWallMs(ledger.total, limits),
         commands: egress.access,
-        onPlan: (steps) => this.#notePlan(sessionId, epoch, steps),
+        onPlan: (steps) => this.#notePlan(sessionId, epoch, redactor.json(steps)),
+        redactor,
       }),
       thread: main,
       newest: checkpoint?.thread ?? main.id,

@@ -3,6 +3,8 @@ import { ApplicationFailureCategory } from '@temporalio/common';
 import { HoldfastError, isModelOutage, toFailure, type Failure } from '../domain/failure.ts';
 import type { Base, Delivered, Frozen, State } from '../domain/session.ts';
 import type { Approval } from '../domain/waiver.ts';
+import { redactedError } from '../redaction/redacted-error.ts';
+import type { Redactor } from '../redaction/redactor.ts';
 import type { Store } from '../store/store.ts';
 import type { Announcement, Announcer } from './announcer.ts';
 import type { Preflight, PreflightCheck, Supplied } from './preflight.ts';
@@ -38,7 +40,7 @@ export interface VerificationOutcome {
 /** The activities by name, each one line: ids and digests in, ids and digests out. The names are wire contracts. */
 export function createActivities(deps: ActivityDependencies) {
   const { announcer, execution, preflight, sources, stallMs, store, webhooks } = deps;
-  const effect = effectsOf(deps.untilAnswering);
+  const effect = effectsOf(deps);
   /** On the files of a session, which are built anew where they are damaged. */
   const onFiles = <I extends { readonly sessionId: string }, O>(work: Work<I, O>, maxFailures?: MaxFailures) =>
     effect<I, O>((input, signal) => sources.withFiles(input.sessionId, signal, () => work(input, signal)), maxFailures);
@@ -100,9 +102,10 @@ type MaxFailures = number | 'until it succeeds';
 
 /**
  * Makes a function that makes a plain function an activity: it heartbeats, hears of cancellation, and fails in the words of Temporal.
+ * Nothing that it gives or fails with has a secret in it: Temporal keeps both.
  * Failures are counted here and handed on by the heartbeats: Temporal counts attempts, and one whose worker died has not failed.
  */
-function effectsOf(untilAnswering: ActivityDependencies['untilAnswering']) {
+function effectsOf({ store, untilAnswering }: Pick<ActivityDependencies, 'store' | 'untilAnswering'>) {
   return <I, O>(work: Work<I, O>, maxFailures: MaxFailures = PATIENT_FAILURES): ((input: I) => Promise<O>) =>
     async (input) => {
       const context = Context.current();
@@ -110,11 +113,13 @@ function effectsOf(untilAnswering: ActivityDependencies['untilAnswering']) {
       let failures = Number(context.info.heartbeatDetails ?? 0);
       const pump = setInterval(() => context.heartbeat(failures), HEARTBEAT_MS);
       try {
-        return await work(input, signal);
+        await learnSecrets(store, input);
+        return redactorFor(store, input).json(await work(input, signal));
       } catch (error) {
         if (signal.aborted) throw signal.reason; // Pause and reset are told apart from cancellation by this reason.
         context.heartbeat((failures += 1));
-        throw toApplicationFailure(error, ({ code }) => isEnough(code, failures, maxFailures));
+        const isFinal = ({ code }: Failure) => isEnough(code, failures, maxFailures);
+        throw toApplicationFailure(error, isFinal, redactorFor(store, input));
       } finally {
         await untilAnswering(signal); // Else the end would be dropped, and the work tried again after the heartbeat timeout.
         clearInterval(pump);
@@ -127,8 +132,23 @@ function isEnough(code: Failure['code'], failures: number, max: number | 'until 
   return failures >= (code === 'STORAGE_FAILED' ? Math.min(STORAGE_FAILURES, max) : max);
 }
 
-function toApplicationFailure(error: unknown, isFinal: (failure: Failure) => boolean): ApplicationFailure {
-  const failure = toFailure(error);
+/** What this process is not to let out of the session that an activity is about. */
+function redactorFor({ known }: Store, input: unknown): Redactor {
+  const { sessionId } = Object(input) as { readonly sessionId?: string };
+  return sessionId === undefined ? known.all() : known.of(sessionId);
+}
+
+async function learnSecrets({ secrets }: Store, input: unknown): Promise<void> {
+  const { sessionId } = Object(input) as { readonly sessionId?: string };
+  if (sessionId !== undefined) await secrets.learn(sessionId);
+}
+
+function toApplicationFailure(
+  error: unknown,
+  isFinal: (failure: Failure) => boolean,
+  redactor: Redactor,
+): ApplicationFailure {
+  const failure = redactor.json(toFailure(error));
   const retryAfterMs = error instanceof HoldfastError ? error.retryAfterMs : undefined;
   // An outage of the provider is waited out by the workflow, which counts the tries and can be paused meanwhile.
   const outage = isModelOutage(failure);
@@ -140,6 +160,6 @@ function toApplicationFailure(error: unknown, isFinal: (failure: Failure) => boo
     details: [failure, retryAfterMs ?? null],
     ...(retryAfterMs !== undefined && { nextRetryDelay: retryAfterMs }),
     ...(expected && { category: ApplicationFailureCategory.BENIGN }),
-    ...(error instanceof Error && { cause: error }),
+    ...(error instanceof Error && { cause: redactedError(error, redactor) }),
   });
 }

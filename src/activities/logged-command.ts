@@ -19,7 +19,7 @@ export interface LoggedCommand {
 }
 
 /**
- * Runs a shell command of the server's (a check, a set-up) in the sandbox to its end, and keeps all it said as an artifact.
+ * Runs a shell command of the server's (a check, a set-up) in the sandbox to its end, and keeps all it said, without secrets, as an artifact.
  * @throws the reason of the signal: what was broken off is no result
  */
 export async function runLogged(
@@ -29,8 +29,9 @@ export async function runLogged(
   signal.throwIfAborted();
   const options: SpawnOptions = { signal, env: { CI: 'true', ...env } };
   const argv = ['/bin/bash', '-c', `exec 2>&1; ${command}`];
-  const { exitCode, reason, wallMs, stdout } = await runInSandbox(sandbox, argv, spec, options);
+  const { exitCode, reason, wallMs, ...output } = await runInSandbox(sandbox, argv, spec, options);
   signal.throwIfAborted();
+  const stdout = (await store.redactorOf(sessionId)).bytes(output.stdout);
   const log = await store.artifacts.put(sessionId, artifact, 'text/plain', stdout, Date.now());
   return { exitCode, reason, wallMs: Math.round(wallMs), log: log.blob, artifact, tail: tailOf(stdout) };
 }

@@ -48,9 +48,10 @@ export class ReportWriter {
     const patch = known === null ? '' : await this.#commits.keepPatch(sessionId, known.base, known.tree);
     if (known === null) await put('diff.patch', 'text/x-diff', '');
     const { journal } = this.#store;
+    const redactor = await this.#store.redactorOf(sessionId);
     const keep = async (name: string, thread?: string): Promise<string> => {
       const entries = await journal.transcript(sessionId, thread);
-      const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+      const text = redactor.text(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
       await put(name, 'application/jsonl', text);
       return text;
     };
@@ -58,7 +59,7 @@ export class ReportWriter {
     for (const task of await journal.subAgents(sessionId)) await keep(`tasks/${task}/transcript.jsonl`, task);
     const changes = known === null ? [] : await this.#git.open(sessionId).changes(known.base, known.tree);
     const digests = { patch: patch || digestOf(''), transcript: digestOf(transcript) };
-    const report = await this.#report(session, ending, changes, digests);
+    const report = redactor.json(await this.#report(session, ending, changes, digests));
     await put('report.json', 'application/json', JSON.stringify(report, null, 2));
     await put('report.md', 'text/markdown', toMarkdown(report));
   }

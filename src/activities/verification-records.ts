@@ -5,7 +5,8 @@ const nameOf = (round: number): string => `checks/round-${round}.json`;
 
 /** Keeps what a round of verification found, as an artifact. */
 export async function keepVerification(store: Store, sessionId: string, verification: Verification): Promise<void> {
-  const text = JSON.stringify(verification, null, 2);
+  const redactor = await store.redactorOf(sessionId);
+  const text = JSON.stringify(redactor.json(verification), null, 2);
   await store.artifacts.put(sessionId, nameOf(verification.round), 'application/json', text, Date.now());
 }
 

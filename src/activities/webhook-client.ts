@@ -39,7 +39,8 @@ export class WebhookClient {
     const outcome = await this.#post(delivery.url, signedHeaders(eventId, delivery.body, secret), delivery.body);
     await faultPoint('after:webhook-sent', delivery.sessionId);
     const delivered = outcome.status !== null && outcome.status >= 200 && outcome.status < 300;
-    const error = delivered ? null : (outcome.error ?? `answered ${outcome.status}`);
+    const said = delivered ? null : (outcome.error ?? `answered ${outcome.status}`);
+    const error = this.#store.known.of(delivery.sessionId).json(said);
     await faultPoint('before:webhook-recorded', delivery.sessionId);
     await this.#store.deliveries.attempted(
       eventId,

@@ -25,7 +25,7 @@ export interface AppDeps extends SessionRouteDeps, HealthDeps {
 export function createApp(deps: AppDeps): OpenAPIHono {
   const { apiKeys, log, store, version } = deps;
   const app = new OpenAPIHono({ defaultHook: refuseInvalid });
-  handleErrors(app, log);
+  handleErrors(app, log, () => store.known.all());
   app.use(requestId());
   app.use(secureHeaders());
   app.use(authenticate(apiKeys));

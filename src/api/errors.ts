@@ -4,6 +4,7 @@ import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { ZodError } from 'zod';
 import { HoldfastError } from '../domain/failure.ts';
+import type { Redactor } from '../redaction/redactor.ts';
 import { statusOf } from './status.ts';
 
 /** Something wrong with a field. */
@@ -19,8 +20,9 @@ export interface ErrorLog {
 
 const RETRY_AFTER_SECONDS = '2';
 
-/** Turns everything that is thrown or not found into the one envelope for failures. */
-export function handleErrors(app: OpenAPIHono, log: ErrorLog): void {
+/** Turns everything that is thrown or not found into the one envelope for failures, without secrets. */
+export function handleErrors(app: OpenAPIHono, log: ErrorLog, redactor: () => Redactor): void {
+  const failed = (c: Context, error: HoldfastError) => answerWith(c, error, redactor());
   app.notFound((c) => failed(c, new HoldfastError('NOT_FOUND', `There is no ${c.req.method} ${c.req.path}.`)));
   app.onError((error, c) => {
     if (error instanceof HoldfastError) return failed(c, error);
@@ -60,12 +62,12 @@ export function faultsOf(error: ZodError): Fault[] {
   });
 }
 
-function failed(c: Context, error: HoldfastError): Response {
+function answerWith(c: Context, error: HoldfastError, redactor: Redactor): Response {
   const status: ContentfulStatusCode = statusOf[error.code];
   if (status === 503) c.header('Retry-After', RETRY_AFTER_SECONDS);
   if (status === 401) c.header('WWW-Authenticate', 'Bearer');
   const requestId = String(c.get('requestId' as never) ?? '');
-  return c.json({ success: false, error: { ...error.toFailure(), requestId } }, status);
+  return c.json({ success: false, error: { ...redactor.json(error.toFailure()), requestId } }, status);
 }
 
 function ofStatus(status: number, message: string): HoldfastError {

@@ -7,6 +7,7 @@ import { probeRemote } from '../git/probe-remote.ts';
 import { checkSource } from '../git/repository-url.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { isPriced } from '../model/catalogue.ts';
+import { KnownSecrets } from '../redaction/known-secrets.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { reportReady } from '../supervisor.ts';
 import { createClient, temporalOptions } from '../temporal/connection.ts';
@@ -23,15 +24,12 @@ await runProcess(() => main(loadConfig(process.env)));
 
 /** The API process: makes everything, listens, and starts what an API that died had not started. */
 async function main(config: Config): Promise<void> {
-  const logger = createLogger({ name: 'api', level: config.logLevel });
+  const known = new KnownSecrets();
+  const logger = createLogger({ name: 'api', level: config.logLevel, redactor: () => known.all() });
   armFaultPoints(process.env['TEST_FAULT_POINTS'], 'api', (facts, message) => logger.warn(facts, message));
-  const apiKeys = (): string[] =>
-    (config.apiKeys.reveal() ?? '')
-      .split(',')
-      .map((key) => key.trim())
-      .filter(Boolean);
+  const apiKeys = () => apiKeysOf(config, known);
   assertMayListen(config.host, apiKeys());
-  const store = openStore({ directory: config.sessionsDir, masterKeys: config.masterKeys });
+  const store = openStore({ directory: config.sessionsDir, masterKeys: config.masterKeys, known });
   const client = createClient(temporalOptions(`127.0.0.1:${config.temporal.port}`));
   const { patience, maxHistoryEvents, webhook, limits, model, preflightTimeoutMs, allowedRoots, workingDir } = config;
   const defaults = {
@@ -48,6 +46,7 @@ async function main(config: Config): Promise<void> {
     checks: {
       checkSource: (source) => checkSource(source, { allowedRoots }),
       probeSource: async (source, credentials) => {
+        if (credentials?.token !== undefined) known.learn('asked', 'git.token', credentials.token);
         if (source.kind === 'repository') await probeRemote({ url: source.url, credentials }, source.ref);
       },
       checkWebhookUrl: (url) => checkWebhookUrl(url, webhook.allowPrivate),
@@ -89,6 +88,12 @@ async function main(config: Config): Promise<void> {
     if ('closeIdleConnections' in server) setInterval(() => server.closeIdleConnections(), 50).unref();
     setTimeout(() => process.exit(0), 3000).unref();
   }
+}
+
+/** Read anew each time: a key that is taken out of its file no longer opens anything. */
+function apiKeysOf({ apiKeys }: Config, known: KnownSecrets): string[] {
+  const keys = (apiKeys.reveal() ?? '').split(',').map((key) => key.trim());
+  return keys.filter(Boolean).map((key) => known.learnOfServer('API_KEYS', key));
 }
 
 /** Goes on with what an earlier process may have been killed at. */

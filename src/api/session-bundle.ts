@@ -15,11 +15,13 @@ export async function bundleOf(store: Store, id: string): Promise<Bundle> {
   const session = await store.sessions.get(id);
   const artifacts = await artifactParts(store, id);
   const has = (name: string) => artifacts.some((part) => part.name === name);
+  const redactor = await store.redactorOf(id);
+  const transcript = async () => redactor.text(lines(await store.journal.transcript(id)));
   const parts = [
     ...artifacts,
     textPart('session.json', await sessionText(store, session)),
     textPart('events.jsonl', lines(await eventsOf(store, id))),
-    ...(has('transcript.jsonl') ? [] : [textPart('transcript.jsonl', lines(await store.journal.transcript(id)))]),
+    ...(has('transcript.jsonl') ? [] : [textPart('transcript.jsonl', await transcript())]),
     ...(has('contract.json') || session.contract === null
       ? []
       : [textPart('contract.json', canonicalJson(session.contract))]),

@@ -109,7 +109,8 @@ function addTexts(app: OpenAPIHono, store: Store): void {
     const entries = await store.journal.transcript(id, task);
     if (task !== undefined && entries.length === 0)
       throw new HoldfastError('ARTIFACT_NOT_FOUND', `Session ${id} has no sub-agent ${task}.`);
-    const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+    const recorded = entries.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+    const text = (await store.redactorOf(id)).text(recorded); // What the model wrote is on record as it wrote it.
     return c.body(text, 200, { 'content-type': 'application/jsonl; charset=utf-8' });
   });
   app.get('/:id/bundle', async (c) => {

@@ -3,8 +3,16 @@ import { HoldfastError } from '../domain/failure.ts';
 import { GitCredentials } from '../domain/git-credentials.ts';
 import type { ModelSpec } from '../domain/model-spec.ts';
 import { workBranchOf, type Limits } from '../domain/session.ts';
-import { defaultAuthor, type SecretName, type SkillSource, type Source, type Task } from '../domain/task.ts';
+import {
+  defaultAuthor,
+  isConfidential,
+  type SecretName,
+  type SkillSource,
+  type Source,
+  type Task,
+} from '../domain/task.ts';
 import { z } from '@hono/zod-openapi';
+import { Redactor } from '../redaction/redactor.ts';
 import { parseSkill } from '../skill/parse-skill.ts';
 import { invalid, type Fault } from './errors.ts';
 import { CreateSession } from './schemas.ts';
@@ -47,7 +55,8 @@ export async function takeIn(body: CreateSession, defaults: TaskDefaults, checks
     throw causes.length === 1 && faults.length === nestedCount(causes) ? causes[0] : invalid(faults);
   if (source === undefined) throw new HoldfastError('INTERNAL', 'The source was neither taken nor refused.');
   await checks.probeSource(source, body.source?.credentials);
-  return { id, task: taskOf(id, body, source, skillOf(body), defaults), secrets: secretsOf(body) };
+  const secrets = secretsOf(body);
+  return { id, task: withoutSecrets(taskOf(id, body, source, skillOf(body), defaults), secrets), secrets };
 }
 
 /** An id that no session ever had. */
@@ -247,6 +256,14 @@ function taskOf(
     labels: body.labels,
     preflightTimeoutMs: body.preflightTimeoutMs ?? defaults.preflightTimeoutMs,
   };
+}
+
+/** A credential that stands in the words of the task as well would be shown wherever they are. */
+function withoutSecrets(task: Task, secrets: Intake['secrets']): Task {
+  const redactor = new Redactor({ shapes: false });
+  for (const [name, value] of secrets) if (isConfidential(name)) redactor.add(name, value);
+  const { userPrompt, skill, inputs, acceptance } = task;
+  return { ...task, ...redactor.json({ userPrompt, skill, inputs, acceptance }) };
 }
 
 /** The model that is asked for; what is left out is the server's own, as far as it is the same provider. */

@@ -109,7 +109,8 @@ function addPreflight(app: OpenAPIHono, { store, sessions }: SessionRouteDeps): 
   });
   app.openapi(route, async (c) => {
     const { id } = c.req.valid('param');
-    const message = defined(c.req.valid('json'));
+    await store.secrets.learn(id);
+    const message = store.known.values(id).json(defined(c.req.valid('json')));
     const { waitMs = PREFLIGHT_WAIT_MS } = c.req.valid('query');
     const opened = await openSession(store, id);
     checkWaivers(opened.contract, message.waive ?? []);

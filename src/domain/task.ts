@@ -90,3 +90,11 @@ export type Task = z.infer<typeof Task>;
 /** Secrets that belong to one session, by name; they live sealed in the store and nowhere else. */
 export const secretNames = [...Object.values(gitSecrets), 'model.apiKey', 'webhook.secret'] as const;
 export type SecretName = (typeof secretNames)[number];
+
+/** What is sealed with the credentials that it goes with, but is known to everybody and must stay readable. */
+const known: ReadonlySet<SecretName> = new Set<SecretName>([gitSecrets.username, gitSecrets.knownHosts, gitSecrets.ca]);
+
+/** True for a secret that nobody may be shown. */
+export function isConfidential(name: SecretName): boolean {
+  return !known.has(name);
+}

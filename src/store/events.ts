@@ -1,5 +1,6 @@
 import type { EventType, SessionEvent } from '../domain/events.ts';
 import type { Phase, Stage } from '../domain/session.ts';
+import type { KnownSecrets } from '../redaction/known-secrets.ts';
 import type { Database, Queries, Row } from './database.ts';
 
 /** An event to be recorded. `key` makes it idempotent: the second event with the same key is the first one. */
@@ -15,14 +16,17 @@ export interface NewEvent {
 /** The table of events: append-only, numbered densely within a session. */
 export class EventRecords {
   readonly #db: Database;
+  readonly #known: KnownSecrets;
 
-  constructor(db: Database) {
+  constructor(db: Database, known: KnownSecrets) {
     this.#db = db;
+    this.#known = known;
   }
 
-  /** Records the event, or answers the one that was recorded under the same key before. */
+  /** Records the event, without secrets, or answers the one that was recorded under the same key before. */
   append(sessionId: string, event: NewEvent): Promise<SessionEvent> {
-    return this.#db.transaction((queries) => appendEvent(queries, sessionId, event));
+    const data = this.#known.of(sessionId).json(event.data);
+    return this.#db.transaction((queries) => appendEvent(queries, sessionId, { ...event, data }));
   }
 
   /** Events after `afterSeq`, in order. */

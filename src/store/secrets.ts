@@ -1,6 +1,7 @@
 import { HoldfastError } from '../domain/failure.ts';
-import type { SecretName } from '../domain/task.ts';
+import { isConfidential, type SecretName } from '../domain/task.ts';
 import { isFirstFormat, openFirstFormat } from '../sealing/first-format.ts';
+import type { KnownSecrets } from '../redaction/known-secrets.ts';
 import type { KeyRing } from '../sealing/key-ring.ts';
 import type { Database, Row } from './database.ts';
 
@@ -23,15 +24,18 @@ export interface SecretOwner {
 export class SealedSecrets {
   readonly #db: Database;
   readonly #ring: KeyRing;
+  readonly #known: KnownSecrets;
 
-  constructor(db: Database, ring: KeyRing) {
+  /** @param known is told of every secret that is had in the clear. */
+  constructor(db: Database, ring: KeyRing, known: KnownSecrets) {
     this.#db = db;
     this.#ring = ring;
+    this.#known = known;
   }
 
   /** Seals a secret, to be stored together with the session it belongs to. */
   seal(owner: SecretOwner, name: SecretName, value: string): SealedSecret {
-    return { name, sealed: this.#ring.seal(Buffer.from(value), contextOf(owner, name)) };
+    return { name, sealed: this.#ring.seal(Buffer.from(this.#learn(owner, name, value)), contextOf(owner, name)) };
   }
 
   /**
@@ -62,18 +66,37 @@ export class SealedSecrets {
       await this.#db.run('DELETE FROM secrets WHERE session_id = ? AND name = ?', sessionId, name);
   }
 
+  /** Makes all secrets of a session known to this process, so that it lets none of them out. What cannot be opened cannot leak. */
+  async learn(sessionId: string): Promise<void> {
+    for (const row of await this.#db.all(`${SELECT} WHERE secrets.session_id = ?`, sessionId)) {
+      try {
+        this.open(row);
+      } catch (error) {
+        if (!(error instanceof HoldfastError) || error.code !== 'SECRET_UNREADABLE') throw error;
+      }
+    }
+  }
+
   /** Opens a row of {@link SELECT}. @throws HoldfastError SECRET_UNREADABLE */
   open(row: Row): string {
     const { owner, name, sealed } = sealedRow(row);
     try {
-      if (!isFirstFormat(sealed)) return this.#ring.open(sealed, contextOf(owner, name)).toString('utf8');
-      const opened = openFirstFormat(this.#ring.masters, sealed, `${owner.id}|${name}`);
-      if (opened === null) throw new HoldfastError('SECRET_UNREADABLE', 'No key of the ring opens it.');
-      return opened.toString('utf8');
+      return this.#learn(owner, name, this.#opened(owner, name, sealed).toString('utf8'));
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new HoldfastError('SECRET_UNREADABLE', `Secret ${name} of ${owner.id} cannot be opened. ${why}`, { cause });
     }
+  }
+
+  #opened(owner: SecretOwner, name: SecretName, sealed: Uint8Array): Buffer {
+    if (!isFirstFormat(sealed)) return this.#ring.open(sealed, contextOf(owner, name));
+    const opened = openFirstFormat(this.#ring.masters, sealed, `${owner.id}|${name}`);
+    if (opened === null) throw new HoldfastError('SECRET_UNREADABLE', 'No key of the ring opens it.');
+    return opened;
+  }
+
+  #learn(owner: SecretOwner, name: SecretName, value: string): string {
+    return isConfidential(name) ? this.#known.learn(owner.id, name, value) : value;
   }
 }
 

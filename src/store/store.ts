@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { KnownSecrets } from '../redaction/known-secrets.ts';
+import type { Redactor } from '../redaction/redactor.ts';
 import { KeyRing } from '../sealing/key-ring.ts';
 import { addKeyTo, keysInFile, parseMasterKeys } from '../sealing/master-keys.ts';
 import { ArtifactRecords } from './artifacts.ts';
@@ -31,6 +33,10 @@ export interface Store {
   readonly pulses: PulseRecords;
   readonly secrets: SealedSecrets;
   readonly keys: KeyRotation;
+  /** The secrets that this process has had in the clear. */
+  readonly known: KnownSecrets;
+  /** Looks for the secrets of a session, whether this process has needed them before or not, and of the server. */
+  redactorOf(sessionId: string): Promise<Redactor>;
   readonly blobs: KeptBlobs;
   /**
    * Writes to records and blobs and takes it back, to find out whether that is possible.
@@ -45,14 +51,21 @@ export interface StoreOptions {
   readonly directory: string;
   /** The master keys as text, read anew from time to time; without it the store keeps its own, in `master.key`. */
   readonly masterKeys?: (() => string) | undefined;
+  /** Is told of every secret that is had in the clear. */
+  readonly known?: KnownSecrets;
 }
 
 /**
  * The ring of master keys that a store seals with. Keys of its own are made now, if there are none yet.
  * @throws HoldfastError STORAGE_FAILED when they cannot be read, or are none.
  */
-export function openKeyRing({ directory, masterKeys }: StoreOptions): KeyRing {
-  const source = masterKeys === undefined ? keysInFile(keyFileIn(directory)) : () => parseMasterKeys(masterKeys());
+export function openKeyRing({ directory, masterKeys, known }: StoreOptions): KeyRing {
+  const read = masterKeys === undefined ? keysInFile(keyFileIn(directory)) : () => parseMasterKeys(masterKeys());
+  const source = () => {
+    const keys = read();
+    for (const key of keys) known?.learnOfServer('MASTER_KEY', key.toString('base64'));
+    return keys;
+  };
   source();
   return new KeyRing(source);
 }
@@ -62,24 +75,29 @@ export function openKeyRing({ directory, masterKeys }: StoreOptions): KeyRing {
  * @throws HoldfastError STORAGE_FAILED
  */
 export function openStore(options: StoreOptions): Store {
-  const { directory, masterKeys } = options;
+  const { directory, masterKeys, known = new KnownSecrets() } = options;
   const db = SqliteDatabase.open(join(directory, 'records.db'));
   const files = new FileBlobs(join(directory, 'blobs'));
   const blobs = new KeptBlobs(db, files);
-  const ring = openKeyRing(options);
-  const secrets = new SealedSecrets(db, ring);
+  const ring = openKeyRing({ ...options, known });
+  const secrets = new SealedSecrets(db, ring, known);
   const addKey = masterKeys === undefined ? () => addKeyTo(keyFileIn(directory)) : null;
   return {
     sessions: new SessionRecords(db),
     journal: new Journal(db),
     outcomes: new OutcomeRecords(db),
     effects: new EffectRecords(db),
-    events: new EventRecords(db),
+    events: new EventRecords(db, known),
     deliveries: new DeliveryRecords(db),
     artifacts: new ArtifactRecords(db, blobs),
     pulses: new PulseRecords(db),
     secrets,
     keys: new KeyRotation({ db, ring, secrets, addKey }),
+    known,
+    redactorOf: async (sessionId) => {
+      await secrets.learn(sessionId);
+      return known.of(sessionId);
+    },
     blobs,
     check: async () => {
       await files.delete(await files.put(randomBytes(CHECK_BYTES)));

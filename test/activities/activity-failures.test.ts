@@ -2,6 +2,7 @@ import type { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, test } from 'vitest';
 import { createActivities, type ActivityDependencies } from '../../src/activities/index.ts';
+import { KnownSecrets } from '../../src/redaction/known-secrets.ts';
 import { HoldfastError, type FailureCode } from '../../src/domain/failure.ts';
 
 const result = { sessionId: 'ses_a', tree: 't', verified: true, iteration: 0 };
@@ -19,6 +20,7 @@ async function run(
   const activities = createActivities({
     execution,
     sources,
+    store: { secrets: { learn: async () => undefined }, known: new KnownSecrets() },
     untilAnswering: async () => undefined,
   } as unknown as ActivityDependencies);
   const env = new MockActivityEnvironment({ attempt, heartbeatDetails });

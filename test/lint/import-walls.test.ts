@@ -46,6 +46,7 @@ test.each([
   ['src/activities/snapshot-builder.ts', 'canonicalize', 'never heard of Temporal'],
   ['src/digest/canonical-json.ts', '../store/store.ts', 'wall of canonical JSON'],
   ['src/bundle/tar.ts', '../store/store.ts', 'no server and no store'],
+  ['src/redaction/redactor.ts', 'node:fs', 'function of a text'],
   ['src/sealing/key-ring.ts', '../store/store.ts', 'wall of cryptography'],
   ['src/skill/parse-skill.ts', 'node:fs', 'wall of YAML'],
   ['src/sandbox/limits.ts', 'zod', 'operating system'],

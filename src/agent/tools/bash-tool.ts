@@ -1,5 +1,7 @@
 import { createBashToolDefinition, type BashOperations, type ToolDefinition } from '@earendil-works/pi-coding-agent';
 import { defaultLimits } from '../../sandbox/limits.ts';
+import type { RedactingStream } from '../../redaction/redacting-stream.ts';
+import type { Redactor } from '../../redaction/redactor.ts';
 import type { CommandAccess, Sandbox, SandboxSpec } from '../../sandbox/sandbox.ts';
 
 /** Below pi's own bounds (50 KB, 2,000 lines): beyond them pi writes a log file on the server and names it to the model. */
@@ -15,7 +17,17 @@ const KEPT_BYTES = 256 * 1024;
 export function bashTool(
   sandbox: Sandbox,
   files: SandboxSpec,
-  { cwd, leftWallMs, egress, takeRefusals = () => [] }: CommandAccess & { cwd: string; leftWallMs: () => number },
+  {
+    cwd,
+    leftWallMs,
+    redactor,
+    egress,
+    takeRefusals = () => [],
+  }: CommandAccess & {
+    readonly cwd: string;
+    readonly leftWallMs: () => number;
+    readonly redactor: Redactor;
+  },
 ): ToolDefinition {
   const spec: SandboxSpec = { ...files, ...(egress !== undefined && { egress }) };
   const operations: BashOperations = {
@@ -25,7 +37,7 @@ export function bashTool(
       const wallMs = timeout === undefined ? maxMs : Math.min(timeout * 1000, maxMs);
       const options = { cwd: directory, limits: { wallMs }, env: { CI: 'true' }, ...(signal && { signal }) };
       const running = sandbox.spawn(['/bin/bash', '-c', command], spec, options);
-      const output = new OutputTail();
+      const output = new OutputTail(redactor.stream());
       running.stdout.on('data', (chunk: Buffer) => output.add(chunk));
       running.stderr.on('data', (chunk: Buffer) => output.add(chunk));
       const { reason, exitCode } = await running.result;
@@ -42,13 +54,23 @@ export function bashTool(
   return createBashToolDefinition(cwd, { operations, exposeSessionEnvironment: false }) as unknown as ToolDefinition;
 }
 
-/** The end of an output of any size, in bounded memory. */
+/** The end of an output of any size, in bounded memory. It is redacted before it is cut: half a secret is known by nothing. */
 class OutputTail {
+  readonly #redacting: RedactingStream;
   #chunks: Buffer[] = [];
   #kept = 0;
   #dropped = 0;
 
+  constructor(redacting: RedactingStream) {
+    this.#redacting = redacting;
+  }
+
   add(chunk: Buffer): void {
+    this.#keep(Buffer.from(this.#redacting.push(chunk.toString('latin1')), 'latin1'));
+  }
+
+  #keep(chunk: Buffer): void {
+    if (chunk.length === 0) return;
     this.#chunks.push(chunk);
     this.#kept += chunk.length;
     while (this.#kept > KEPT_BYTES && this.#chunks.length > 1) {
@@ -59,6 +81,7 @@ class OutputTail {
   }
 
   text(): Buffer {
+    this.#keep(Buffer.from(this.#redacting.end(), 'latin1'));
     const all = Buffer.concat(this.#chunks);
     const tail = all.subarray(Math.max(0, all.length - MAX_BYTES)).toString('utf8');
     const lines = tail.split('\n');

@@ -4,6 +4,7 @@ import {
   createWriteToolDefinition,
   type ToolDefinition,
 } from '@earendil-works/pi-coding-agent';
+import type { Redactor } from '../../redaction/redactor.ts';
 import { runInSandbox } from '../../sandbox/run-in-sandbox.ts';
 import type { Sandbox, SandboxSpec } from '../../sandbox/sandbox.ts';
 
@@ -14,7 +15,11 @@ const TIMEOUT_MS = 30_000;
  * pi's read, write and edit with their file access inside the sandbox. The server itself never opens a file of a work tree: a
  * command could have left a link there that leads to the server's own files.
  */
-export function fileTools(sandbox: Sandbox, spec: SandboxSpec, cwd: string): ToolDefinition[] {
+export function fileTools(
+  sandbox: Sandbox,
+  spec: SandboxSpec,
+  { cwd, redactor }: { readonly cwd: string; readonly redactor: Redactor },
+): ToolDefinition[] {
   const run = async (argv: readonly string[], stdin?: string): Promise<Buffer> => {
     const limits = { wallMs: TIMEOUT_MS, outputBytes: MAX_FILE_BYTES };
     const { exitCode, reason, stdout, stderr } = await runInSandbox(sandbox, argv, spec, {
@@ -27,6 +32,8 @@ export function fileTools(sandbox: Sandbox, spec: SandboxSpec, cwd: string): Too
     return stdout;
   };
   const readFile = (path: string): Promise<Buffer> => run(['/bin/cat', '--', path]);
+  /** What is shown is redacted before pi cuts it; what is edited is the file as it is. */
+  const showFile = async (path: string): Promise<Buffer> => redactor.bytes(await readFile(path));
   const access = async (path: string): Promise<void> =>
     void (await run([
       '/bin/sh',
@@ -42,7 +49,7 @@ export function fileTools(sandbox: Sandbox, spec: SandboxSpec, cwd: string): Too
   return [
     createReadToolDefinition(cwd, {
       autoResizeImages: false,
-      operations: { readFile, access, detectImageMimeType: async () => null },
+      operations: { readFile: showFile, access, detectImageMimeType: async () => null },
     }),
     createWriteToolDefinition(cwd, { operations: { writeFile, mkdir } }),
     createEditToolDefinition(cwd, { operations: { readFile, writeFile, access } }),

@@ -1,5 +1,6 @@
 import { Type } from '@earendil-works/pi-ai';
 import { defineTool, type ToolDefinition } from '@earendil-works/pi-coding-agent';
+import type { Redactor } from '../../redaction/redactor.ts';
 import { runInSandbox } from '../../sandbox/run-in-sandbox.ts';
 import type { Sandbox, SandboxSpec } from '../../sandbox/sandbox.ts';
 
@@ -24,7 +25,7 @@ else grep -rnE --exclude-dir=.git -e "$pattern" -- "$path"; fi | head -n "$limit
 /**
  * grep, find and ls under pi's names and parameters, but run inside the sandbox: pi's own run programs on the server and read its paths.
  */
-export function searchTools(sandbox: Sandbox, spec: SandboxSpec): ToolDefinition[] {
+export function searchTools(sandbox: Sandbox, spec: SandboxSpec, redactor: Redactor): ToolDefinition[] {
   const run = async (
     script: string,
     args: readonly string[],
@@ -39,7 +40,7 @@ export function searchTools(sandbox: Sandbox, spec: SandboxSpec): ToolDefinition
     const complaint = stderr.toString('utf8').trim();
     if (stdout.length === 0 && complaint !== '') throw new Error(complaint.slice(0, 1000));
     if (exitCode === null) throw new Error('The search took too long.');
-    const lines = stdout.toString('utf8').trimEnd().split('\n');
+    const lines = redactor.bytes(stdout).toString('utf8').trimEnd().split('\n');
     const text = lines
       .map((line) => line.slice(0, MAX_LINE_CHARS))
       .join('\n')
