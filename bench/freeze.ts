@@ -14,6 +14,7 @@ import type { Task } from '../src/domain/task.ts';
 import { GitManager } from '../src/git/git-manager.ts';
 import { createSandbox } from '../src/sandbox/create-sandbox.ts';
 import { openStore } from '../src/store/store.ts';
+import { deliveryParts } from '../test/support/delivery-parts.ts';
 import { sampleSession, sampleTask } from '../test/support/sample-task.ts';
 import { median, ms, print, title } from './figure.ts';
 import { inDirectory } from './in-directory.ts';
@@ -62,7 +63,13 @@ async function benchPreflight(directory: string): Promise<void> {
   const sources = new SourceImporter({ store, git, credentials });
   const synthesizer = new ContractSynthesizer({ streamIdleMs: 1000 });
   const parts = { store, git, sandbox, credentials, synthesizer, snapshots: new SnapshotBuilder(store), sources };
-  const preflight = new Preflight({ ...parts, skillsDir: join(directory, 'skills'), checkTimeoutMs: 600_000 });
+  const { delivery } = deliveryParts(parts);
+  const preflight = new Preflight({
+    ...parts,
+    delivery,
+    skillsDir: join(directory, 'skills'),
+    checkTimeoutMs: 600_000,
+  });
   const { signal } = new AbortController();
   const draft = ContractDraft.parse({
     goal: 'g',

@@ -59,6 +59,10 @@ export interface Config {
     readonly backoffMs: number;
     readonly timeoutMs: number;
   };
+  readonly forge: {
+    /** Lets forges lie on loopback and in private networks. */
+    readonly allowPrivate: boolean;
+  };
   readonly temporal: {
     /** Of the embedded server. */
     readonly port: number;
@@ -124,6 +128,7 @@ const Environment = z.object({
       z.array(z.union([z.cidrv4(), z.cidrv6()], { error: 'must be networks as address/prefix, separated by commas' })),
     ),
   WEBHOOK_ALLOW_PRIVATE: flag.optional(),
+  FORGE_ALLOW_PRIVATE: flag.optional(),
   WEBHOOK_RETRIES: integer(5, 0, 20),
   WEBHOOK_BACKOFF_MS: integer(5000, 10),
   WEBHOOK_TIMEOUT_MS: integer(15_000, 100),
@@ -218,6 +223,7 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
       backoffMs: vars.WEBHOOK_BACKOFF_MS,
       timeoutMs: vars.WEBHOOK_TIMEOUT_MS,
     },
+    forge: { allowPrivate: vars.FORGE_ALLOW_PRIVATE ?? apiKeys.reveal() === undefined },
     temporal: {
       port: vars.TEMPORAL_PORT,
       uiPort: vars.TEMPORAL_UI_PORT,

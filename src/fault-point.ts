@@ -17,6 +17,7 @@ export const faultSteps = [
   'commit',
   'push-sent',
   'push-acknowledged',
+  'pull-request',
   'end-announced',
   'webhook-sent',
   'webhook-recorded',

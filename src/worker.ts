@@ -6,10 +6,13 @@ import { CommitManager } from './activities/commit-manager.ts';
 import { ContractSynthesizer } from './activities/contract-synthesizer.ts';
 import { Credentials } from './activities/credentials.ts';
 import { sweepEndedSessions } from './activities/ended-sessions-sweep.ts';
+import { DeliveryProbe } from './activities/delivery-probe.ts';
 import { DriftWatch } from './activities/drift-watch.ts';
 import { ExecutionRunner } from './activities/execution-runner.ts';
+import { forgeTransport } from './activities/forge-transport.ts';
 import { createActivities, type ActivityDependencies } from './activities/index.ts';
 import { Preflight } from './activities/preflight.ts';
+import { PullRequests } from './activities/pull-request.ts';
 import { ReportWriter } from './activities/report-writer.ts';
 import { SessionExecution } from './activities/session-execution.ts';
 import { SnapshotBuilder } from './activities/snapshot-builder.ts';
@@ -154,7 +157,10 @@ function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: 
   });
   const sources = new SourceImporter({ store, git, credentials });
   const snapshots = new SnapshotBuilder(store);
-  const commits = new CommitManager({ git, store, credentials });
+  const transport = forgeTransport({ allowPrivate: config.forge.allowPrivate });
+  const pullRequests = new PullRequests({ store, credentials, transport });
+  const commits = new CommitManager({ git, store, credentials, pullRequests });
+  const delivery = new DeliveryProbe({ git, credentials, pullRequests });
   const { streamIdleMs } = config;
   const synthesizer = new ContractSynthesizer({ streamIdleMs });
   const skillsDir = join(config.agentDir, 'skills');
@@ -199,6 +205,7 @@ function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: 
       synthesizer,
       snapshots,
       sources,
+      delivery,
       skillsDir,
       checkTimeoutMs: config.checkTimeoutMs,
     }),

@@ -1,11 +1,15 @@
 import { digestOf } from '../digest/canonical-json.ts';
+import { isPushed, termsOf } from '../domain/delivery.ts';
 import { HoldfastError } from '../domain/failure.ts';
-import type { Delivered } from '../domain/session.ts';
+import type { Delivered, DeliveredRequest } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { Store } from '../store/store.ts';
+import { commitMessage } from './commit-message.ts';
 import type { Credentials } from './credentials.ts';
+import type { PullRequests } from './pull-request.ts';
+import { verificationsOf } from './verification-records.ts';
 
 /** What is to be delivered. */
 export interface Delivery {
@@ -25,16 +29,24 @@ export class CommitManager {
   readonly #git: GitManager;
   readonly #store: Store;
   readonly #credentials: Credentials;
+  readonly #pullRequests: PullRequests;
 
-  constructor(deps: { readonly git: GitManager; readonly store: Store; readonly credentials: Credentials }) {
+  constructor(deps: {
+    readonly git: GitManager;
+    readonly store: Store;
+    readonly credentials: Credentials;
+    readonly pullRequests: PullRequests;
+  }) {
     this.#git = deps.git;
     this.#store = deps.store;
     this.#credentials = deps.credentials;
+    this.#pullRequests = deps.pullRequests;
   }
 
   /**
    * Commits and delivers.
-   * @throws HoldfastError NO_CHANGES, REMOTE_DIVERGED, DIRECTORY_CHANGED, REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE
+   * @throws HoldfastError NO_CHANGES, REMOTE_DIVERGED, BRANCH_PROTECTED, DIRECTORY_CHANGED, REPOSITORY_AUTH_FAILED,
+   * REPOSITORY_UNREACHABLE, FORGE_* and STALE_ATTEMPT of {@link PullRequests.bring}
    */
   async deliver(delivery: Delivery, signal: AbortSignal): Promise<Delivered> {
     const { snapshot, tree, verified } = delivery;
@@ -45,46 +57,65 @@ export class CommitManager {
     await faultPoint('before:commit', snapshot.sessionId);
     const commit = await this.commit(delivery);
     await faultPoint('after:commit', snapshot.sessionId);
-    if (kind === 'branch') await this.#push(snapshot, commit, signal);
     if (kind === 'directory') await this.#apply(snapshot, tree);
-    return { kind, branch: kind === 'branch' ? snapshot.branch : null, commit, tree, verified };
+    if (!isPushed(kind)) return { kind, branch: null, commit, tree, verified };
+    const branch = await this.#push(snapshot, commit, signal);
+    if (kind === 'branch') return { kind, branch, commit, tree, verified };
+    const pullRequest = await this.#propose(delivery, { branch, commit }, signal);
+    return { kind, branch, commit, tree, verified, pullRequest };
   }
 
   /**
    * Brings the work of a session that failed to its work branch, if it has one and there is work; it is no delivery, and says so.
-   * @throws HoldfastError REMOTE_DIVERGED, REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE
+   * @throws HoldfastError REMOTE_DIVERGED, BRANCH_PROTECTED, REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE
    */
   async keep(delivery: Delivery, signal: AbortSignal): Promise<{ branch: string | null; commit: string | null }> {
     const { snapshot, tree } = delivery;
-    if (snapshot.delivery !== 'branch' || tree === snapshot.base.tree) return { branch: null, commit: null };
+    if (!isPushed(snapshot.delivery) || tree === snapshot.base.tree) return { branch: null, commit: null };
     const commit = await this.commit(delivery);
-    await this.#push(snapshot, commit, signal);
-    return { branch: snapshot.branch, commit };
+    return { branch: await this.#push(snapshot, commit, signal), commit };
   }
 
-  /** The commit of a result: parent, tree, author, dates and message come from the snapshot, so it is always the same one. */
+  /**
+   * The commit of a result: parent, tree, author, dates and message come from the snapshot, so it is always the same one.
+   * @throws HoldfastError SIGNING_KEY_MISSING
+   */
   async commit(delivery: Delivery): Promise<string> {
     const { snapshot, tree } = delivery;
     const message = commitMessage(delivery);
     const { author, base, createdAt, sessionId } = snapshot;
-    return this.#git.open(sessionId).commitTree({ tree, parent: base.commit, message, author, atMs: createdAt });
+    const signingKey = termsOf(snapshot).isSigned ? await this.#credentials.signingKey(sessionId) : undefined;
+    const facts = { tree, parent: base.commit, message, author, atMs: createdAt, signingKey };
+    return this.#git.open(sessionId).commitTree(facts);
   }
 
-  async #push(snapshot: Snapshot, commit: string, signal: AbortSignal): Promise<void> {
-    const { sessionId, source, branch, base } = snapshot;
+  /** Answers the branch that has the commit: the one that was agreed, or that a person has chosen since. */
+  async #push(snapshot: Snapshot, commit: string, signal: AbortSignal): Promise<string> {
+    const { sessionId, source } = snapshot;
+    const branch = (await this.#store.sessions.get(sessionId)).deliveryBranch ?? snapshot.branch;
     const credentials = await this.#credentials.git(sessionId);
     const remote = { source, branch, signal, ...(credentials && { credentials }) };
-    const expected = await this.#git.remoteHead(remote);
-    if (expected === commit) return; // The push of an attempt that died before it could say so.
-    if (expected !== null && expected !== base.commit) {
-      throw new HoldfastError(
-        'REMOTE_DIVERGED',
-        `The branch ${branch} is at ${expected} on the remote, which is not ours.`,
-      );
-    }
+    const { head: expected, isDefault } = await this.#git.standingOf(remote);
+    if (expected === commit) return branch; // The push of an attempt that died before it could say so.
+    if (isDefault && !termsOf(snapshot).allowDefaultBranch) throw defaultBranchRefused(branch);
+    if (!mayPushOver(snapshot, branch, expected)) throw diverged(branch, expected);
     await faultPoint('before:push-sent', sessionId);
     await this.#git.push({ sessionId, commit, expected, ...remote });
     await faultPoint('before:push-acknowledged', sessionId);
+    return branch;
+  }
+
+  async #propose(
+    { snapshot, digest, tree, verified, note, summary }: Delivery,
+    { branch, commit }: { readonly branch: string; readonly commit: string },
+    signal: AbortSignal,
+  ): Promise<DeliveredRequest> {
+    const { sessionId, base } = snapshot;
+    const rounds = await verificationsOf(this.#store, sessionId);
+    const verification = rounds.findLast((round) => round.tree === tree) ?? null;
+    const changes = await this.#git.open(sessionId).changes(base.tree, tree);
+    const facts = { snapshot, digest, commit, verified, note, summary, verification, changes };
+    return this.#pullRequests.bring({ branch, facts }, signal);
   }
 
   async #apply({ sessionId, source, base }: Snapshot, result: string): Promise<void> {
@@ -101,28 +132,28 @@ export class CommitManager {
   }
 }
 
-function commitMessage({ snapshot, digest, verified, note, summary }: Delivery): string {
-  const title = oneLine(snapshot.goal, 72);
-  const body = summary.trim() === '' ? [] : ['', wrap(summary.trim())];
-  const assumed =
-    snapshot.assumptions.length === 0
-      ? []
-      : ['', 'Assumed:', ...snapshot.assumptions.map((text) => `- ${oneLine(text, 200)}`)];
-  const waived = (snapshot.waivers ?? []).map(
-    ({ kind, name, by, reason }) => `- ${kind} ${oneLine(name, 100)}, by ${oneLine(by, 60)}: ${oneLine(reason, 200)}`,
-  );
-  const unverified = verified ? [] : ['', `NOT VERIFIED: ${note ?? 'no acceptance command was run'}.`];
-  const trailers = ['', `Holdfast-Session: ${snapshot.sessionId}`, `Holdfast-Snapshot: ${digest}`];
-  const settled = waived.length === 0 ? [] : ['', 'Waived:', ...waived];
-  return [title, ...body, ...assumed, ...settled, ...unverified, ...trailers, ''].join('\n');
+/** Nothing is ever pushed over work that is not ours. */
+function mayPushOver(snapshot: Snapshot, branch: string, head: string | null): boolean {
+  if (head === snapshot.base.commit) return true;
+  const isOwnToMake = termsOf(snapshot).branchUse === 'new' || branch !== snapshot.branch;
+  return head === null && isOwnToMake;
 }
 
-function oneLine(text: string, max: number): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length <= max ? line : `${line.slice(0, max - 1)}…`;
+function diverged(branch: string, head: string | null): HoldfastError {
+  const where = head === null ? 'is not on the remote any more' : `is at ${head} on the remote, which is not ours`;
+  const choices = {
+    retry: 'resume, after the branch was put back or deleted',
+    newBranch: 'resume with {"branch": "another-name"}',
+    abort: 'abort: the work is kept as a patch',
+  };
+  return new HoldfastError('REMOTE_DIVERGED', `The branch ${branch} ${where}.`, { details: { branch, head, choices } });
 }
 
-/** Lines that look like trailers must not be taken for ours. */
-function wrap(text: string): string {
-  return text.slice(0, 4000).replace(/^(Holdfast-[A-Za-z]+):/gm, ' $1:');
+/** The refusal to push to the default branch of a repository when the task does not say so. */
+export function defaultBranchRefused(branch: string): HoldfastError {
+  const message = `${branch} is the default branch of the repository, which the task does not allow to be pushed to.`;
+  return new HoldfastError('BRANCH_PROTECTED', message, {
+    remedy: 'Name another `branch`, or set allowDefaultBranch in a new request.',
+    details: { branch },
+  });
 }

@@ -28,6 +28,22 @@ export class Credentials {
     return gitCredentialsOf((name) => values[names.indexOf(name)]);
   }
 
+  /** The token for the forge of a session: its own, else the git token; undefined when it was given none. */
+  async forge(sessionId: string): Promise<string | undefined> {
+    const own = await this.#store.secrets.get(sessionId, 'forge.token');
+    return own ?? (await this.git(sessionId))?.token;
+  }
+
+  /**
+   * The SSH key that the commits of a session are signed with.
+   * @throws HoldfastError SIGNING_KEY_MISSING
+   */
+  async signingKey(sessionId: string): Promise<string> {
+    const key = await this.#store.secrets.get(sessionId, 'git.signingKey');
+    if (key !== undefined) return key;
+    throw new HoldfastError('SIGNING_KEY_MISSING', 'Its commits are to be signed, and the key for it is not here.');
+  }
+
   /**
    * Does something with the model's key: the session's own; else the server's, if the session uses the server's provider at the server's
    * address. When it is refused and another one is there by then, the key has been rotated meanwhile, and it is done with that one.

@@ -1,19 +1,18 @@
 import { systemPromptFor } from '../agent/system-prompt.ts';
 import { digestOf } from '../digest/canonical-json.ts';
+import { isPushed } from '../domain/delivery.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
-import type { GitManager } from '../git/git-manager.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { SessionRecord } from '../store/sessions.ts';
 import { holdfastVersion, piVersion } from '../version.ts';
-import type { Credentials } from './credentials.ts';
+import type { DeliveryProbe } from './delivery-probe.ts';
 import type { SnapshotBuilder } from './snapshot-builder.ts';
 
 /** What a fork is agreed from. */
 export interface ForkParts {
-  readonly git: GitManager;
   readonly sandbox: Sandbox;
-  readonly credentials: Credentials;
+  readonly delivery: DeliveryProbe;
   readonly snapshots: SnapshotBuilder;
 }
 
@@ -27,13 +26,11 @@ export class ForkAgreement {
 
   /**
    * Checks, before a model is paid, what the agreement does not hold: that the result can be pushed. The parent's token may be gone.
-   * @throws HoldfastError REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE; both pause, and a token can be given with `resume`.
+   * @throws HoldfastError what {@link DeliveryProbe.probe} throws; what is for want of a token or a network pauses, and a token can be
+   * given with `resume`.
    */
-  async assertDeliverable({ id, task, base }: SessionRecord, signal: AbortSignal): Promise<void> {
-    if (task.delivery !== 'branch' || base === null) return;
-    const credentials = await this.#parts.credentials.git(id);
-    const branch = { source: task.source, branch: task.branch, signal, ...(credentials && { credentials }) };
-    await this.#parts.git.probePush({ sessionId: id, commit: base.commit, ...branch });
+  async assertDeliverable(session: SessionRecord, signal: AbortSignal): Promise<void> {
+    if (isPushed(session.task.delivery) && session.base !== null) await this.#parts.delivery.probe(session, signal);
   }
 
   /** The parent's snapshot, as this session's own; the same for the same `at`, in epoch milliseconds. */
@@ -45,6 +42,7 @@ export class ForkAgreement {
       ...agreed,
       sessionId: id,
       branch: task.branch,
+      ...(task.terms !== undefined && { terms: task.terms }),
       limits: task.limits,
       systemPrompt: digestOf(systemPromptFor(agreed)),
       sandbox: { ...agreed.sandbox, kind: this.#parts.sandbox.kind },

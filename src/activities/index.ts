@@ -117,7 +117,8 @@ function effectsOf({ store, untilAnswering }: Pick<ActivityDependencies, 'store'
         return redactorFor(store, input).json(await work(input, signal));
       } catch (error) {
         if (signal.aborted) throw signal.reason; // Pause and reset are told apart from cancellation by this reason.
-        context.heartbeat((failures += 1));
+        if (!isWait(error)) failures += 1;
+        context.heartbeat(failures);
         const isFinal = ({ code }: Failure) => isEnough(code, failures, maxFailures);
         throw toApplicationFailure(error, isFinal, redactorFor(store, input));
       } finally {
@@ -128,8 +129,13 @@ function effectsOf({ store, untilAnswering }: Pick<ActivityDependencies, 'store'
 }
 
 function isEnough(code: Failure['code'], failures: number, max: number | 'until it succeeds'): boolean {
-  if (max === 'until it succeeds' || code === 'STALE_ATTEMPT') return false;
+  if (max === 'until it succeeds' || code === 'STALE_ATTEMPT' || code === 'FORGE_RATE_LIMITED') return false;
   return failures >= (code === 'STORAGE_FAILED' ? Math.min(STORAGE_FAILURES, max) : max);
+}
+
+/** True for a failure that is only a request to come back later: Temporal's timer waits, over any crash. */
+function isWait(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === 'FORGE_RATE_LIMITED';
 }
 
 /** What this process is not to let out of the session that an activity is about. */
@@ -158,7 +164,8 @@ function toApplicationFailure(
     type: failure.code,
     nonRetryable: outage || !failure.retryable || isFinal(failure),
     details: [failure, retryAfterMs ?? null],
-    ...(retryAfterMs !== undefined && { nextRetryDelay: retryAfterMs }),
+    // No wait at all would be none to Temporal, and the end of the tries.
+    ...(retryAfterMs !== undefined && { nextRetryDelay: Math.max(retryAfterMs, 1) }),
     ...(expected && { category: ApplicationFailureCategory.BENIGN }),
     ...(error instanceof Error && { cause: redactedError(error, redactor) }),
   });

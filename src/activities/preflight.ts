@@ -2,6 +2,7 @@ import { assess } from '../domain/assessment.ts';
 import { applyEdit, ContractEdit } from '../domain/contract-edit.ts';
 import { mergeSkill } from '../domain/contract-merge.ts';
 import { awaitedBy, grantedByPersons, missingInfo, type Contract } from '../domain/contract.ts';
+import { isPushed } from '../domain/delivery.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Base, Frozen } from '../domain/session.ts';
 import { whitelistFor } from '../domain/tools.ts';
@@ -15,6 +16,7 @@ import { discoverAcceptance } from './acceptance-discovery.ts';
 import { briefOf } from './contract-brief.ts';
 import type { ContractSynthesizer } from './contract-synthesizer.ts';
 import type { Credentials } from './credentials.ts';
+import type { DeliveryProbe } from './delivery-probe.ts';
 import { ForkAgreement } from './fork-agreement.ts';
 import { probe } from './preflight-probes.ts';
 import { loadSkill, type LoadedSkill } from './skill-loader.ts';
@@ -61,6 +63,7 @@ export interface PreflightParts {
   readonly synthesizer: ContractSynthesizer;
   readonly snapshots: SnapshotBuilder;
   readonly sources: SourceImporter;
+  readonly delivery: DeliveryProbe;
   readonly skillsDir: string;
   /** Longest time of one acceptance command, in milliseconds. */
   readonly checkTimeoutMs: number;
@@ -99,7 +102,7 @@ export class Preflight {
     const { draft, writtenBy } = await credentials.withModelKey(sessionId, task.model, (key) =>
       synthesizer.synthesize({ ...request, key }),
     );
-    const remote = task.delivery === 'branch' && task.source.kind === 'repository' ? task.source.url : null;
+    const remote = isPushed(task.delivery) && task.source.kind === 'repository' ? task.source.url : null;
     const discovered = await discoverAcceptance(files, (path) => this.#text(sessionId, tree, path));
     const demands = { acceptance: task.acceptance, discovered, remote, egress: task.egress };
     const merged = mergeSkill(draft, loaded?.skill ?? null, demands);
@@ -108,7 +111,7 @@ export class Preflight {
 
   /** Checks the contract against everything that is known now, and records how each item stands. */
   async check(supplied: Supplied, signal: AbortSignal): Promise<PreflightCheck> {
-    const { git, sandbox, sources, store } = this.#parts;
+    const { delivery, git, sandbox, sources, store } = this.#parts;
     const { sessionId, answers, inputs, waivers = [], edits = [] } = supplied;
     await sources.ensure(sessionId, signal);
     const session = await store.sessions.get(sessionId);
@@ -127,7 +130,7 @@ export class Preflight {
         ...grantedByPersons(edited, 'host'),
       ],
       bundled: loaded?.bundled ?? [],
-      probePush: () => this.#probePush(session, signal),
+      probePush: () => delivery.probe(session, signal),
     });
     const given = { ...task.inputs, ...inputs };
     const contract = assess(edited, { findings, inputs: given, answers, onMissing: task.onMissing, waivers });
@@ -193,12 +196,6 @@ export class Preflight {
   /** A file of a tree as text; null when there is none, or it is too large to be shown to anybody. */
   async #text(sessionId: string, tree: string, path: string): Promise<string | null> {
     return (await this.#parts.git.open(sessionId).readFile(tree, path, MAX_SCRIPT_BYTES))?.toString('utf8') ?? null;
-  }
-
-  async #probePush({ id, task, base }: SessionRecord, signal: AbortSignal): Promise<void> {
-    const credentials = await this.#parts.credentials.git(id);
-    const branch = { source: task.source, branch: task.branch, signal, ...(credentials && { credentials }) };
-    await this.#parts.git.probePush({ sessionId: id, commit: base?.commit ?? '', ...branch });
   }
 }
 

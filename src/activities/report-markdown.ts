@@ -61,6 +61,7 @@ function facts({ usage, ...report }: Report): string {
     ['Snapshot', report.snapshot],
     ['Base commit', report.base],
     ['Branch', report.branch],
+    ['Pull request', report.pullRequest ?? null],
     ['Commit', report.commit],
     ['Model', report.model],
     ['Cost', cost],

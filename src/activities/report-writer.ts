@@ -76,6 +76,7 @@ export class ReportWriter {
     const { tree, branch, commit, problem, rounds } = kept;
     const round = rounds.findLast((verification) => verification.tree === tree);
     const { checks = [], syntax = [] } = round ?? {};
+    const pullRequest = ended.phase === 'COMPLETE' ? ended.delivered.pullRequest : undefined;
     const items = contract?.items ?? [];
     const agreed = snapshot && {
       snapshot: frozen?.digest ?? '',
@@ -92,6 +93,7 @@ export class ReportWriter {
       base: base?.commit ?? null,
       branch,
       commit,
+      ...(pullRequest !== undefined && { pullRequest: pullRequest.url }),
       tree,
       verified: ended.phase === 'COMPLETE' && ended.delivered.verified,
       note: round === undefined ? null : standingOf(round).note,

@@ -17,6 +17,8 @@ export interface Report {
   readonly base: string | null;
   readonly branch: string | null;
   readonly commit: string | null;
+  /** The URL of the pull request, where there is one. */
+  readonly pullRequest?: string;
   readonly tree: string | null;
   /** True only when every agreed command ran on the result and none is red. */
   readonly verified: boolean;

@@ -1,8 +1,8 @@
 import { HoldfastError } from '../domain/failure.ts';
-import { gitSecrets } from '../domain/git-credentials.ts';
 import { standingOf } from '../domain/gate.ts';
 import type { Delivered, Frozen, Limits, State } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
+import { workSecrets } from '../domain/task.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { Store } from '../store/store.ts';
@@ -154,7 +154,7 @@ export class SessionExecution {
     await faultPoint('after:end-announced', sessionId);
     const { git, store } = this.#parts;
     await git.remove(sessionId);
-    await store.secrets.forget(sessionId, [...Object.values(gitSecrets), 'model.apiKey']);
+    await store.secrets.forget(sessionId, workSecrets);
   }
 
   /** The snapshot on record, which must be the one of this session, and the one that the workflow saw frozen. */

@@ -105,6 +105,7 @@ export async function snapshotOf(
     },
     delivery: task.delivery,
     branch: task.branch,
+    ...(task.terms !== undefined && { terms: task.terms }),
     author: task.author,
     versions: { holdfast: holdfastVersion, pi: piVersion },
     createdAt: at,

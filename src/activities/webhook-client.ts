@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { Agent, request } from 'undici';
 import { HoldfastError } from '../domain/failure.ts';
+import { retryAfterMs } from '../domain/retry-after.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { Store } from '../store/store.ts';
 import { guardedConnector } from './guarded-connector.ts';
@@ -67,7 +68,8 @@ export class WebhookClient {
       const signal = AbortSignal.timeout(this.#timeoutMs);
       const answer = await request(url, { method: 'POST', headers, body, dispatcher: this.#agent, signal });
       await answer.body.dump({ limit: 64 * 1024 });
-      return { status: answer.statusCode, error: null, retryAfterMs: retryAfter(answer.headers['retry-after']) };
+      const waitMs = retryAfterMs(answer.headers['retry-after'], Date.now());
+      return { status: answer.statusCode, error: null, retryAfterMs: waitMs };
     } catch (error) {
       return { status: null, error: error instanceof Error ? error.message : String(error), retryAfterMs: null };
     }
@@ -95,11 +97,4 @@ export function signedHeaders(id: string, body: string, secret: string, nowMs = 
     'webhook-timestamp': String(timestamp),
     'webhook-signature': `v1,${signature}`,
   };
-}
-
-/** Seconds or a date, as RFC 9110 §10.2.3 allows; at most an hour. */
-function retryAfter(header: string | string[] | undefined): number | null {
-  if (typeof header !== 'string') return null;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), 3_600_000) : null;
 }

@@ -118,6 +118,7 @@ function taskOf(
     taskId: id,
     auto: true,
     branch: workBranchOf(id),
+    ...(task.terms !== undefined && { terms: { ...task.terms, branchUse: 'new' as const } }), // Its branch is its own.
     limits: Object.fromEntries(limits) as Task['limits'],
     parent: { sessionId, turn, seq, tree, digest: frozen.digest, prompt: request.userPrompt ?? null },
   };

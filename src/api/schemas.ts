@@ -9,6 +9,7 @@ import { phases, stages } from '../domain/session.ts';
 import { redEnds, TaskLimits, testStrategies } from '../domain/task.ts';
 import { waiving } from './contract-schemas.ts';
 import { Credentials, later, SourceBody } from './source-schemas.ts';
+import { BranchName, DeliveredResult, delivering } from './delivery-schemas.ts';
 
 const short = z.string().trim().min(1).max(255);
 export const text = z.string().trim().min(1).max(200_000);
@@ -49,19 +50,7 @@ export const CreateSession = z
     requireApproval: z.boolean().default(false).openapi({
       description: 'Freezes the contract only after POST …/approve; until then it can be read and changed.',
     }),
-    delivery: z
-      .enum(['branch', 'directory', 'patch'], {
-        error: 'must be branch, directory or patch; pull_request is not available in this version',
-      })
-      .optional(),
-    branch: z
-      .string()
-      .regex(/^(?!-)(?!.*\.\.)(?!.*\/\/)[A-Za-z0-9._/-]{1,200}(?<![./])$/, 'must be a branch name')
-      .optional(),
-    author: z
-      .strictObject({ name: short, email: z.email() })
-      .optional()
-      .openapi({ description: 'Who the commit is by; default Holdfast.' }),
+    ...delivering,
     model: z
       .strictObject({
         provider: z.enum(modelProviders),
@@ -130,7 +119,14 @@ export const ReasonBody = z
   .partial()
   .openapi('Reason');
 export const ResumeBody = z
-  .strictObject({ requestId, limits: Limits, credentials: Credentials })
+  .strictObject({
+    requestId,
+    limits: Limits,
+    credentials: Credentials,
+    branch: BranchName.openapi({
+      description: 'Where the result goes instead of a branch that was taken or is protected.',
+    }),
+  })
   .partial()
   .openapi('Resume');
 
@@ -244,15 +240,7 @@ export const SessionAnswer = z
     snapshot: z.object({ digest: z.string() }).loose().optional(),
     pause: Reason.extend({ reason: z.enum(pauseReasons) }).optional(),
     failure: Reason.optional(),
-    result: z
-      .object({
-        kind: z.string(),
-        branch: z.string().nullable(),
-        commit: z.string(),
-        tree: z.string(),
-        verified: z.boolean(),
-      })
-      .optional(),
+    result: DeliveredResult.optional(),
   })
   .openapi('Session');
 

@@ -2,18 +2,12 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { HoldfastError } from '../domain/failure.ts';
 import { GitCredentials } from '../domain/git-credentials.ts';
 import type { ModelSpec } from '../domain/model-spec.ts';
-import { workBranchOf, type Limits } from '../domain/session.ts';
-import {
-  defaultAuthor,
-  isConfidential,
-  type SecretName,
-  type SkillSource,
-  type Source,
-  type Task,
-} from '../domain/task.ts';
+import type { Limits } from '../domain/session.ts';
+import { isConfidential, type SecretName, type SkillSource, type Source, type Task } from '../domain/task.ts';
 import { z } from '@hono/zod-openapi';
 import { Redactor } from '../redaction/redactor.ts';
 import { parseSkill } from '../skill/parse-skill.ts';
+import { deliveryFaults, deliveryOf, sourceFor } from './delivery-intake.ts';
 import { invalid, type Fault } from './errors.ts';
 import { CreateSession } from './schemas.ts';
 import { credentialFaults, sourceSecrets } from './source-credentials.ts';
@@ -54,9 +48,10 @@ export async function takeIn(body: CreateSession, defaults: TaskDefaults, checks
   if (faults.length > 0)
     throw causes.length === 1 && faults.length === nestedCount(causes) ? causes[0] : invalid(faults);
   if (source === undefined) throw new HoldfastError('INTERNAL', 'The source was neither taken nor refused.');
-  await checks.probeSource(source, body.source?.credentials);
+  const wanted = sourceFor(source, body);
+  await checks.probeSource(wanted, body.source?.credentials);
   const secrets = secretsOf(body);
-  return { id, task: withoutSecrets(taskOf(id, body, source, skillOf(body), defaults), secrets), secrets };
+  return { id, task: withoutSecrets(taskOf(id, body, wanted, skillOf(body), defaults), secrets), secrets };
 }
 
 /** An id that no session ever had. */
@@ -74,6 +69,12 @@ type Checkable = Pick<
   | 'skill'
   | 'model'
   | 'delivery'
+  | 'branch'
+  | 'branchStrategy'
+  | 'signingKey'
+  | 'forge'
+  | 'forgeToken'
+  | 'pullRequest'
   | 'limits'
   | 'strict'
   | 'testStrategy'
@@ -83,7 +84,11 @@ type Checkable = Pick<
 const { shape } = CreateSession;
 const Parts = z.object({
   source: z
-    .object({ repoUrl: z.string().min(1), credentials: GitCredentials.optional().catch(undefined) })
+    .object({
+      repoUrl: z.string().min(1),
+      ref: z.string().optional(),
+      credentials: GitCredentials.optional().catch(undefined),
+    })
     .optional()
     .catch(undefined),
   workingDir: shape.workingDir.catch(undefined),
@@ -95,6 +100,12 @@ const Parts = z.object({
   skill: shape.skill.catch(undefined),
   model: shape.model.catch(undefined),
   delivery: shape.delivery.catch(undefined),
+  branch: shape.branch.catch(undefined),
+  branchStrategy: shape.branchStrategy.catch('new'),
+  signingKey: shape.signingKey.catch(undefined),
+  forge: shape.forge.catch(undefined),
+  forgeToken: shape.forgeToken.catch(undefined),
+  pullRequest: shape.pullRequest.catch(undefined),
   strict: shape.strict.catch(false),
   testStrategy: shape.testStrategy.catch('full'),
   limits: shape.limits.catch(undefined),
@@ -208,14 +219,6 @@ function priceFaults(body: Checkable, defaults: TaskDefaults, { isPriced }: Inta
   return [unpriced];
 }
 
-function deliveryFaults({ delivery, workingDir }: Checkable): Fault[] {
-  if (delivery === 'directory' && workingDir === undefined)
-    return [{ path: 'delivery', message: 'directory needs workingDir' }];
-  if (delivery === 'branch' && workingDir !== undefined)
-    return [{ path: 'delivery', message: 'branch needs source.repoUrl' }];
-  return [];
-}
-
 function strictFaults({ strict, testStrategy }: Checkable): Fault[] {
   if (!strict || testStrategy === 'full') return [];
   return [{ path: 'strict', message: `wants every check run: not with testStrategy ${testStrategy}` }];
@@ -240,9 +243,7 @@ function taskOf(
     auto: body.auto,
     onMissing: body.onMissing,
     requireApproval: body.requireApproval,
-    delivery: body.delivery ?? (source.kind === 'directory' ? 'directory' : 'branch'),
-    branch: body.branch ?? workBranchOf(id),
-    author: body.author ?? defaultAuthor,
+    ...deliveryOf(id, body, source, new Date()),
     model: modelSpecOf(body, defaults),
     limits: limits as Task['limits'],
     testStrategy: body.testStrategy,
@@ -282,6 +283,8 @@ export function needsWebhookSecret({ webhook }: CreateSession): boolean {
 function secretsOf(body: CreateSession): [SecretName, string][] {
   const named: [SecretName, string | undefined][] = [
     ...sourceSecrets(body.source?.credentials),
+    ['git.signingKey', body.signingKey],
+    ['forge.token', body.forgeToken],
     ['model.apiKey', body.model?.apiKey],
     ['webhook.secret', needsWebhookSecret(body) ? `whsec_${randomBytes(32).toString('base64')}` : body.webhook?.secret],
   ];

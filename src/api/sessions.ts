@@ -6,6 +6,7 @@ import { decodeCursor, encodeCursor } from './cursor.ts';
 import { checkWaivers } from './contract-routes.ts';
 import { faultsOf, invalid, refuseInvalid } from './errors.ts';
 import { defined, isLive, openSession } from './open-session.ts';
+import { mayChooseBranch } from './resumption.ts';
 import * as schemas from './schemas.ts';
 import {
   bodySha256,
@@ -189,12 +190,18 @@ function addControl(app: OpenAPIHono, { store, sessions, checks }: SessionRouteD
   });
   app.openapi(control('resume', 'Go on, with higher limits or another key if given', schemas.ResumeBody), async (c) => {
     const { id } = c.req.valid('param');
-    const { credentials = {}, limits, requestId } = c.req.valid('json');
+    const { branch, credentials = {}, limits, requestId } = c.req.valid('json');
     const session = await openSession(store, id);
     if (limits?.maxCostUsd !== undefined && !checks.isPriced(session.task.model)) {
       throw invalid([unpriced]);
     }
+    if (branch !== undefined && !mayChooseBranch(session)) {
+      throw invalid([
+        { path: 'branch', message: 'only for a session that is paused because it cannot push to its own' },
+      ]);
+    }
     for (const [name, value] of givenSecrets(credentials)) await store.secrets.put(id, name, value);
+    if (branch !== undefined) await store.sessions.setDeliveryBranch(id, branch);
     await sessions.resume(session, defined({ requestId, limits: limits && defined(limits) }));
     return c.json(ok(await view(store, await store.sessions.get(id))), 202);
   });

@@ -43,6 +43,8 @@ export function givenSecrets(given: z.infer<typeof Credentials> = {}): Map<Secre
       knownHosts: given.gitKnownHosts,
       ca: given.gitCa,
     } as GitCredentials),
+    ['git.signingKey', given.signingKey],
+    ['forge.token', given.forgeToken],
     ['model.apiKey', given.modelApiKey],
   ];
   return new Map(pairs.filter((pair): pair is [SecretName, string] => pair[1] !== undefined));

@@ -34,5 +34,7 @@ export const Credentials = z
     gitSshKey: GitCredentials.shape.sshKey,
     gitKnownHosts: GitCredentials.shape.knownHosts,
     gitCa: GitCredentials.shape.ca,
+    forgeToken: z.string().min(1).max(10_000),
+    signingKey: z.string().min(1).max(20_000),
   })
   .partial();

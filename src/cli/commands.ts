@@ -8,19 +8,11 @@ import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { follow, tellEvents } from './follow.ts';
 import { allCheckpoints, forkBody, forkOptions } from './fork.ts';
 import { keysCommand } from './keys-command.ts';
+import { resumeBody, resumeOptions, resumeUsage } from './resume.ts';
 import { runRequest } from './run-request.ts';
 import { skillCommand } from './skill-command.ts';
 import { snapshotCommand } from './snapshot-command.ts';
-import { readSecretFile, UsageError } from './usage-error.ts';
-
-/** The limits that `resume` can raise, by the option for it. */
-const limitOptions = {
-  'max-steps': 'maxSteps',
-  'max-iterations': 'maxIterations',
-  'max-tokens': 'maxTokens',
-  'max-cost-usd': 'maxCostUsd',
-  'max-wall-ms': 'maxWallMs',
-} as const;
+import { UsageError } from './usage-error.ts';
 
 /** The commands by name. */
 export const commands: Readonly<Record<string, Command>> = {
@@ -58,15 +50,11 @@ session again. When something is missing or the session pauses it says what to d
     run: tellSession('pause'),
   },
   resume: {
-    usage: `resume <id> ${Object.keys(limitOptions)
-      .map((name) => `[--${name} n]`)
-      .join(' ')} [--model-api-key-file file]`,
+    usage: resumeUsage,
     summary: 'Let a paused session go on',
-    details: 'The limits count from the beginning of the session: give more than what is used up.',
-    options: {
-      ...Object.fromEntries(Object.keys(limitOptions).map((name) => [name, { type: 'string' } as const])),
-      'model-api-key-file': { type: 'string' },
-    },
+    details: `The limits count from the beginning of the session: give more than what is used up. --branch is for a session whose branch
+somebody else moved, or a rule protects: its result goes there instead.`,
+    options: resumeOptions,
     run: tellSession('resume', resumeBody),
   },
   abort: { usage: 'abort <id>', summary: 'End a session; its work is kept', options: {}, run: tellSession('abort') },
@@ -83,8 +71,8 @@ session again. When something is missing or the session pauses it says what to d
     usage: 'fork <id> [--checkpoint n] [--prompt text] [--max-steps n] [--max-tokens n] [--max-cost-usd n]',
     summary: 'Go on from a checkpoint in a new session, with another task if need be',
     details: `Without --checkpoint it starts from the newest one, without --prompt it just goes on; it counts what it uses itself. Where the
-parent has ended its secrets are gone: give --model-api-key-file, and --git-token-file with --git-username, or --git-ssh-key-file with
---git-known-hosts-file, if they are needed.`,
+parent has ended its secrets are gone: give --model-api-key-file, --git-token-file with --git-username or --git-ssh-key-file with
+--git-known-hosts-file, --forge-token-file and --signing-key-file, if they are needed.`,
     options: forkOptions,
     run: tellSession('fork', forkBody),
   },
@@ -234,22 +222,6 @@ function tellSession(what: string, bodyOf: (values: Values) => object = () => ({
     const path = `/api/sessions/${encodeURIComponent(given(id))}/${what}`;
     print(await client.call('POST', path, bodyOf(values)));
     return 0;
-  };
-}
-
-function resumeBody(values: Values): object {
-  const file = values['model-api-key-file'];
-  const limits = Object.entries(limitOptions).flatMap(([option, name]) => {
-    const value = values[option];
-    if (typeof value !== 'string') return [];
-    const pattern = name === 'maxCostUsd' ? /^\d+(\.\d+)?$/ : /^\d+$/;
-    if (!pattern.test(value))
-      throw new UsageError(`--${option} must be a ${name === 'maxCostUsd' ? '' : 'whole '}number.`);
-    return [[name, Number(value)] as const];
-  });
-  return {
-    ...(limits.length > 0 && { limits: Object.fromEntries(limits) }),
-    ...(typeof file === 'string' && { credentials: { modelApiKey: readSecretFile('--model-api-key-file', file) } }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { HoldfastClient } from './client.ts';
-import { readSecretFile, UsageError } from './usage-error.ts';
+import { credentialOptions, credentialsOf } from './credential-options.ts';
+import { UsageError } from './usage-error.ts';
 
 /** Options of `holdfast fork`, as parseArgs takes them. */
 export const forkOptions = {
@@ -8,12 +9,7 @@ export const forkOptions = {
   'max-steps': { type: 'string' },
   'max-tokens': { type: 'string' },
   'max-cost-usd': { type: 'string' },
-  'model-api-key-file': { type: 'string' },
-  'git-token-file': { type: 'string' },
-  'git-username': { type: 'string' },
-  'git-ssh-key-file': { type: 'string' },
-  'git-known-hosts-file': { type: 'string' },
-  'git-ca-file': { type: 'string' },
+  ...credentialOptions,
 } as const;
 
 /**
@@ -27,15 +23,7 @@ export function forkBody(values: Readonly<Record<string, unknown>>): object {
     maxTokens: numberOf(values, 'max-tokens'),
     maxCostUsd: numberOf(values, 'max-cost-usd'),
   };
-  const credentials = {
-    modelApiKey: secretOf(values, 'model-api-key-file'),
-    gitToken: secretOf(values, 'git-token-file'),
-    gitUsername: values['git-username'],
-    gitSshKey: secretOf(values, 'git-ssh-key-file'),
-    gitKnownHosts: secretOf(values, 'git-known-hosts-file'),
-    gitCa: secretOf(values, 'git-ca-file'),
-  };
-  return { checkpoint, userPrompt: values['prompt'], limits, credentials };
+  return { checkpoint, userPrompt: values['prompt'], limits, credentials: credentialsOf(values) };
 }
 
 interface Checkpoints {
@@ -60,9 +48,4 @@ function numberOf(values: Readonly<Record<string, unknown>>, name: string): numb
   if (typeof value !== 'string') return undefined;
   if (!/^\d+(\.\d+)?$/.test(value)) throw new UsageError(`--${name} must be a number.`);
   return Number(value);
-}
-
-function secretOf(values: Readonly<Record<string, unknown>>, name: string): string | undefined {
-  const file = values[name];
-  return typeof file === 'string' ? readSecretFile(`--${name}`, file) : undefined;
 }

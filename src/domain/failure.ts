@@ -1,7 +1,10 @@
+import { deliveryFailures } from './delivery-failures.ts';
+
 /** Who can cure a failure, and how it is retried: the class decides, see {@link failureCodes}. */
 export type FailureClass = 'network' | 'auth' | 'input' | 'code' | 'model' | 'system';
 
-interface FailureKind {
+/** What a code stands for. */
+export interface FailureKind {
   readonly class: FailureClass;
   /** True when the same call may succeed later without anybody changing anything. */
   readonly retryable: boolean;
@@ -138,21 +141,7 @@ export const failureCodes = {
     retryable: false,
     remedy: 'Read the report; the work is kept on its branch and as a patch.',
   },
-  NO_CHANGES: {
-    class: 'code',
-    retryable: false,
-    remedy: 'The agent changed nothing; read its summary and the transcript.',
-  },
-  REMOTE_DIVERGED: {
-    class: 'code',
-    retryable: false,
-    remedy: 'The work branch moved on the remote; delete it there or create a new session.',
-  },
-  DIRECTORY_CHANGED: {
-    class: 'code',
-    retryable: false,
-    remedy: 'The directory changed since the freeze; apply the patch by hand.',
-  },
+  ...deliveryFailures,
   SETUP_FAILED: { class: 'code', retryable: false, remedy: 'Read setup/*.log; cure what it says, then resume.' },
   // Pauses: cured from outside, then resumed.
   MODEL_KEY_MISSING: {
@@ -286,6 +275,9 @@ const curableCodes: ReadonlySet<FailureCode> = new Set([
   'STORAGE_FAILED',
   'REMOTE_DIVERGED',
   'SETUP_FAILED',
+  'BRANCH_PROTECTED',
+  'FORGE_NOT_FOUND',
+  'FORGE_REJECTED',
   'INTERNAL',
 ]);
 

@@ -1,4 +1,6 @@
+import type { DeliveryKind } from './delivery.ts';
 import type { Failure } from './failure.ts';
+import type { ForgeKind } from './forge.ts';
 
 /** The diagram. FAILED is reachable from every live phase and is entered only by throwing. */
 export const transitions = {
@@ -75,13 +77,24 @@ export interface Execution {
 
 /** Where the result was delivered. */
 export interface Delivered {
-  readonly kind: 'branch' | 'directory' | 'patch';
+  readonly kind: DeliveryKind;
   readonly branch: string | null;
   /** The commit that carries the result. */
   readonly commit: string;
   readonly tree: string;
   /** False when no acceptance command was run. */
   readonly verified: boolean;
+  readonly pullRequest?: DeliveredRequest;
+}
+
+/** The pull request that carries a result. */
+export interface DeliveredRequest {
+  readonly forge: ForgeKind;
+  readonly number: number;
+  readonly url: string;
+  readonly draft: boolean;
+  /** What the forge did not take of it, in words; nothing that the result depends on. */
+  readonly notes: string[];
 }
 
 /** Why a session waits for `resume`. */

@@ -1,7 +1,8 @@
 import * as z from 'zod';
+import { deliveryKinds, DeliveryTerms, Person } from './delivery.ts';
 import { NetworkPolicy } from './egress.ts';
 import { ModelSpec } from './model-spec.ts';
-import { Author, Parent, redEnds, Source, TaskLimits, testStrategies } from './task.ts';
+import { Parent, redEnds, Source, TaskLimits, testStrategies } from './task.ts';
 import { Approval, Waiver } from './waiver.ts';
 
 const VerificationRules = z.strictObject({
@@ -64,9 +65,11 @@ export const Snapshot = z.strictObject({
   acceptance: z.array(z.string()),
   /** How the acceptance commands decide; snapshots of versions that had no choice have none. */
   verification: VerificationRules.optional(),
-  delivery: z.enum(['branch', 'directory', 'patch']),
+  delivery: z.enum(deliveryKinds),
   branch: z.string(),
-  author: Author,
+  /** Absent where nothing beyond kind and names was agreed. */
+  terms: DeliveryTerms.optional(),
+  author: Person,
   versions: z.strictObject({ holdfast: z.string(), pi: z.string() }),
   /** Epoch milliseconds. */
   createdAt: z.int(),

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { deliveryKinds, DeliveryTerms, Person } from './delivery.ts';
 import { Egress } from './egress.ts';
 import { gitSecrets } from './git-credentials.ts';
 import { ModelSpec } from './model-spec.ts';
@@ -18,10 +19,7 @@ export const SkillSource = z.discriminatedUnion('kind', [
 ]);
 export type SkillSource = z.infer<typeof SkillSource>;
 
-/** Who the commits are by. */
-export const Author = z.strictObject({ name: z.string(), email: z.string() });
-
-/** Who they are by when the task names nobody. */
+/** Who the commits are by when the task names nobody. */
 export const defaultAuthor = { name: 'Holdfast', email: 'holdfast@localhost' };
 
 /** Which checks the server runs: all, those that the change reaches (see incremental.ts), or none. */
@@ -66,9 +64,10 @@ export const Task = z.strictObject({
   onMissing: z.enum(['ask', 'assume', 'fail']),
   /** Freezes only what a person has approved. */
   requireApproval: z.boolean().default(false),
-  delivery: z.enum(['branch', 'directory', 'patch']),
+  delivery: z.enum(deliveryKinds),
   branch: z.string(),
-  author: Author,
+  terms: DeliveryTerms.optional(),
+  author: Person,
   model: ModelSpec,
   limits: TaskLimits,
   testStrategy: z.enum(testStrategies),
@@ -88,7 +87,13 @@ export const Task = z.strictObject({
 export type Task = z.infer<typeof Task>;
 
 /** Secrets that belong to one session, by name; they live sealed in the store and nowhere else. */
-export const secretNames = [...Object.values(gitSecrets), 'model.apiKey', 'webhook.secret'] as const;
+export const secretNames = [
+  ...Object.values(gitSecrets),
+  'git.signingKey',
+  'forge.token',
+  'model.apiKey',
+  'webhook.secret',
+] as const;
 export type SecretName = (typeof secretNames)[number];
 
 /** What is sealed with the credentials that it goes with, but is known to everybody and must stay readable. */
@@ -98,3 +103,6 @@ const known: ReadonlySet<SecretName> = new Set<SecretName>([gitSecrets.username,
 export function isConfidential(name: SecretName): boolean {
   return !known.has(name);
 }
+
+/** Those that only the work needs: they go with its end. */
+export const workSecrets: readonly SecretName[] = secretNames.filter((name) => name !== 'webhook.secret');

@@ -6,6 +6,7 @@ import type { Base } from '../domain/session.ts';
 import type { Source } from '../domain/task.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import { standingOfBranch, type BranchStanding } from './branch-standing.ts';
 import { directoryDrift } from './directory-drift.ts';
 import { applyToDirectory, importDirectory, type DirectoryDelivery } from './directory-source.ts';
 import { Mirrors, type TenantRemote } from './mirrors.ts';
@@ -110,13 +111,13 @@ export class GitManager {
    * The commit of a branch on the remote, or null when there is no such branch.
    * @throws HoldfastError REPOSITORY_UNREACHABLE, REPOSITORY_AUTH_FAILED
    */
-  async remoteHead({ source, branch, credentials, signal }: RemoteBranch): Promise<string | null> {
-    const remote: Remote = { url: urlOf(source), credentials, signal };
-    const ref = `refs/heads/${branch}`;
-    const output = await runRemote('/', remote, ['ls-remote', '--', remote.url, ref], { timeoutMs: PROBE_MS * 3 });
-    // git also answers refs that only end with these words.
-    const lines = output.split('\n').map((line) => line.split('\t'));
-    return lines.find(([, name]) => name === ref)?.[0] ?? null;
+  async remoteHead(branch: RemoteBranch): Promise<string | null> {
+    return (await this.standingOf(branch)).head;
+  }
+
+  /** How a branch stands on the remote, see {@link standingOfBranch}. */
+  standingOf({ source, branch, credentials, signal }: RemoteBranch): Promise<BranchStanding> {
+    return standingOfBranch({ url: urlOf(source), credentials, signal }, branch);
   }
 
   /**

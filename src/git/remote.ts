@@ -94,7 +94,9 @@ const untrustedWords =
   /Host key verification failed|host key is known for|certificate (verification failed|problem)|SSL certificate/i;
 /** The commit is not there, or this server hands out only what a ref points at. */
 const missingWords = /not our ref|unadvertised object|couldn't find remote ref/i;
-/** A hook or a protected branch said no; that the branch is in the way is said in other words. */
+/** How GitHub, GitLab and Gitea say that a rule of theirs guards the branch. */
+const protectedWords = /protected branch|GH006|GH013|repository rule violations/i;
+/** A hook said no; that the branch is in the way is said in other words. */
 const refusedWords = /\[remote rejected\].*\((?!.*(lock|already exists|failed to update|old value))/i;
 const divergedWords = /stale info|non-fast-forward|fetch first|\[rejected\]|remote rejected/i;
 const unreachableWords = [
@@ -107,6 +109,7 @@ function classify(error: unknown, { url, credentials }: Remote): HoldfastError {
   const said = scrub(withoutProgress(error instanceof Error ? error.message : String(error)), credentials);
   const failed = gitFailed(said);
   if (failed.code === 'STORAGE_FAILED') return failed;
+  if (protectedWords.test(said)) return new HoldfastError('BRANCH_PROTECTED', `${url} refuses the push: ${said}`);
   if (changedWords.test(said)) {
     return new HoldfastError('HOST_KEY_CHANGED', `The host of ${url} shows another key than the known one.`);
   }

@@ -8,6 +8,7 @@ import { patchBetween } from './patch.ts';
 import { plumb, plumbLine, plumbList } from './plumbing.ts';
 import { makeReadableDirectory } from './readable-directory.ts';
 import { runRemote, type Remote } from './remote.ts';
+import { withSigningKey } from './signing-key.ts';
 import { trackedFiles, type PathPatterns, type TrackedFile } from './tracked-files.ts';
 import { ingestPack, WorkTree } from './work-tree.ts';
 
@@ -150,8 +151,10 @@ export class SessionGit {
     readonly message: string;
     readonly author: { readonly name: string; readonly email: string };
     readonly atMs: number;
+    /** A private SSH key to sign with; its kind must sign the same way each time. */
+    readonly signingKey?: string | undefined;
   }): Promise<string> {
-    const { tree, parent, message, author, atMs } = facts;
+    const { tree, parent, message, author, atMs, signingKey } = facts;
     const date = `@${Math.floor(atMs / 1000)} +0000`;
     const env = {
       GIT_AUTHOR_NAME: author.name,
@@ -162,7 +165,11 @@ export class SessionGit {
       GIT_COMMITTER_DATE: date,
     };
     const parents = parent === null ? [] : ['-p', parent];
-    return plumbLine(this.gitDir, ['commit-tree', tree, ...parents], { stdin: message, env });
+    const commit = ['commit-tree', tree, ...parents];
+    if (signingKey === undefined) return plumbLine(this.gitDir, commit, { stdin: message, env });
+    return withSigningKey(join(this.#directory, 'signing'), signingKey, (signing) =>
+      plumbLine(this.gitDir, [...commit, '-S'], { stdin: message, env: { ...signing, ...env } }),
+    );
   }
 
   /** Paths of all tracked files. */

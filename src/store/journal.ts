@@ -84,6 +84,14 @@ export class Journal {
     });
   }
 
+  /**
+   * Makes sure that nobody has claimed the session since.
+   * @throws HoldfastError STALE_ATTEMPT
+   */
+  assertCurrent(sessionId: string, epoch: number): Promise<void> {
+    return fence(this.#db, sessionId, epoch);
+  }
+
   /** A thread as it is recorded; empty when nothing is. */
   thread(sessionId: string, id: string): Promise<Thread> {
     return this.#db.transaction((queries) => readThread(queries, sessionId, id));

@@ -90,4 +90,6 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (session_id, thread, after_turn, ordinal)
   );
   `,
+  // The branch that a person chose for a result whose own was taken; null for the one that was agreed.
+  `ALTER TABLE sessions ADD COLUMN delivery_branch TEXT;`,
 ];

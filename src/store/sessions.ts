@@ -22,6 +22,8 @@ export interface SessionRecord {
   readonly pause: PauseReason | null;
   readonly failure: Failure | null;
   readonly result: Delivered | null;
+  /** The branch that is delivered to instead of the one that was agreed; null for that one. */
+  readonly deliveryBranch: string | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -141,6 +143,11 @@ export class SessionRecords {
     return this.#db.run('UPDATE sessions SET frozen_json = ? WHERE id = ?', JSON.stringify(frozen), id);
   }
 
+  /** Has the result delivered to another branch than the one that was agreed. */
+  setDeliveryBranch(id: string, branch: string): Promise<number> {
+    return this.#db.run('UPDATE sessions SET delivery_branch = ? WHERE id = ?', branch, id);
+  }
+
   /** Replaces the agent's plan, unless a newer attempt than `epoch` has taken over. */
   setPlan(id: string, epoch: number, plan: readonly PlanStep[], at: number): Promise<number> {
     const sql = 'UPDATE sessions SET plan_json = ?, updated_at = ? WHERE id = ? AND epoch = ?';
@@ -245,6 +252,7 @@ function toRecord(row: Row): SessionRecord {
     pause: json('pause_json'),
     failure: json('failure_json'),
     result: json('result_json'),
+    deliveryBranch: row['delivery_branch'] as string | null,
     createdAt: Number(row['created_at']),
     updatedAt: Number(row['updated_at']),
   };

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { CheckRunner } from '../../src/activities/check-runner.ts';
-import { CommitManager } from '../../src/activities/commit-manager.ts';
 import { DriftWatch } from '../../src/activities/drift-watch.ts';
 import { Credentials } from '../../src/activities/credentials.ts';
 import { ReportWriter } from '../../src/activities/report-writer.ts';
@@ -18,6 +17,7 @@ import type { Source } from '../../src/domain/task.ts';
 import { startGitHttpServer, type GitHttpServer } from '../../src/demo/git-http-server.ts';
 import { createSandbox } from '../../src/sandbox/create-sandbox.ts';
 import { sampleContract } from '../api/sample-contract.ts';
+import { deliveryParts } from '../support/delivery-parts.ts';
 import { openDirectory } from '../support/open-directory.ts';
 import { sampleSession, sampleSnapshot, sampleTask } from '../support/sample-task.ts';
 import type { Scenario } from '../support/scripted-model/scenario.ts';
@@ -85,7 +85,7 @@ export async function executionSetting(
   );
   const snapshots = new SnapshotBuilder(store);
   const frozen = await snapshots.freeze(snapshot, sampleContract(true));
-  const commits = new CommitManager({ git, store, credentials });
+  const { commits } = deliveryParts({ git, store, credentials });
   const checks = new CheckRunner({ store, git, sandbox });
   const syntax = new SyntaxChecker({ git, sandbox });
   const verifier = new Verifier({ store, git, checks, syntax, timeoutMs: 30_000 });

@@ -7,6 +7,7 @@ import { GitManager } from '../../src/git/git-manager.ts';
 import { createSandbox } from '../../src/sandbox/create-sandbox.ts';
 import { openStore } from '../../src/store/store.ts';
 import { sampleContract } from '../api/sample-contract.ts';
+import { deliveryParts } from '../support/delivery-parts.ts';
 import { openDirectory } from '../support/open-directory.ts';
 import { sampleCheckpoint, sampleSession, sampleSnapshot, sampleTask } from '../support/sample-task.ts';
 
@@ -39,7 +40,8 @@ async function setting() {
   const task = sampleTask({ source, parent, branch: 'feat/fork', limits: { ...limits, maxSteps: 9 } });
   await store.sessions.create(sampleSession('ses_fork', { task }));
   const credentials = new Credentials(store, { spec: model, key: () => undefined });
-  const agreement = new ForkAgreement({ git, sandbox, credentials, snapshots });
+  const { delivery } = deliveryParts({ git, store, credentials });
+  const agreement = new ForkAgreement({ sandbox, delivery, snapshots });
   return { agreement, agreed, parent, snapshots, store, fork: () => store.sessions.get('ses_fork') };
 }
 

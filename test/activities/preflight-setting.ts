@@ -13,6 +13,7 @@ import type { Task } from '../../src/domain/task.ts';
 import { GitManager } from '../../src/git/git-manager.ts';
 import { createSandbox } from '../../src/sandbox/create-sandbox.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
+import { deliveryParts } from '../support/delivery-parts.ts';
 import { openDirectory } from '../support/open-directory.ts';
 import { sampleSession, sampleTask } from '../support/sample-task.ts';
 import type { Conversation } from '../support/scripted-model/scenario.ts';
@@ -82,7 +83,8 @@ export async function preflightSetting(one: PreflightCase = {}): Promise<Preflig
   const snapshots = new SnapshotBuilder(store);
   const synthesizer = new ContractSynthesizer({ streamIdleMs: 5_000 });
   const skillsDir = join(root, 'skills');
-  const parts = { store, git, sandbox, credentials, synthesizer, snapshots, sources, skillsDir };
+  const { delivery } = deliveryParts({ git, store, credentials });
+  const parts = { store, git, sandbox, credentials, synthesizer, snapshots, sources, delivery, skillsDir };
   const preflight = new Preflight({ ...parts, checkTimeoutMs: 600_000 });
   const { signal } = new AbortController();
   await sources.prepare(SESSION, signal);

@@ -6,6 +6,7 @@ import { canonicalJson, digestOf } from '../../src/digest/canonical-json.ts';
 import { assess } from '../../src/domain/assessment.ts';
 import { mergeSkill } from '../../src/domain/contract-merge.ts';
 import { ContractDraft } from '../../src/domain/contract.ts';
+import { termsOf, type PullRequestTerms } from '../../src/domain/delivery.ts';
 import type { Task } from '../../src/domain/task.ts';
 import type { SessionGit } from '../../src/git/session-git.ts';
 import { parseSkill } from '../../src/skill/parse-skill.ts';
@@ -142,6 +143,27 @@ const model = {
 } as const;
 const limits = { maxSteps: 50, maxIterations: 3 };
 
+const terms = termsOf({});
+const request: PullRequestTerms = {
+  forge: { kind: 'gitea', baseUrl: 'https://git.example.test' },
+  target: null,
+  title: null,
+  draft: true,
+  readyWhenVerified: true,
+  labels: [],
+  reviewers: [],
+};
+const requests: readonly PullRequestTerms[] = [
+  { ...request, forge: { kind: 'gitlab', baseUrl: 'https://git.example.test' } },
+  { ...request, forge: { kind: 'gitea', baseUrl: 'https://other.example.test' } },
+  { ...request, target: 'next' },
+  { ...request, title: 'Another title' },
+  { ...request, draft: false },
+  { ...request, readyWhenVerified: false },
+  { ...request, labels: ['agent'] },
+  { ...request, reviewers: ['ada'] },
+];
+
 /** Another value, or several, for every field of a task; null for what is no part of the agreement, with the reason. */
 const others: { readonly [K in keyof Required<Task>]: readonly Task[K][] | null } = {
   userPrompt: ['Tidy the lexer.'],
@@ -150,8 +172,16 @@ const others: { readonly [K in keyof Required<Task>]: readonly Task[K][] | null 
     { kind: 'repository', url: 'https://git.example.test/acme/app.git', ref: 'next' },
   ],
   inputs: [{ other: 'lexer' }, { other: '' }],
-  delivery: ['directory', 'patch'],
+  delivery: ['directory', 'patch', 'pull_request'],
   branch: ['feat/other'],
+  terms: [
+    { ...terms, branchUse: 'existing' },
+    { ...terms, allowDefaultBranch: true },
+    { ...terms, coAuthors: [{ name: 'Ada', email: 'ada@example.org' }] },
+    { ...terms, trailers: [{ name: 'Ticket', value: '1' }] },
+    { ...terms, isSigned: true },
+    ...requests.map((pullRequest) => ({ ...terms, pullRequest })),
+  ],
   author: [
     { name: 'Ada', email: 'holdfast@localhost' },
     { name: 'Holdfast', email: 'ada@example.org' },

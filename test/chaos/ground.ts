@@ -6,8 +6,9 @@ import type { SessionRecord } from '../../src/store/sessions.ts';
 import { isAnnounced } from '../../src/domain/events.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { until } from '../support/holdfast.ts';
+import { startFakeForge, type FakeForge } from '../support/forges/fake-forge.ts';
 import { startOutsideCounter, type OutsideCounter } from '../support/outside-counter.ts';
-import { startSetting, type Setting } from '../support/scripted-setting.ts';
+import { canaries, startSetting, type Setting } from '../support/scripted-setting.ts';
 import { violations, type Evidence } from './invariants.ts';
 import { leftoversOf, processesAt } from './leftovers.ts';
 import { Rendezvous } from './rendezvous.ts';
@@ -37,6 +38,8 @@ export class Ground {
   readonly pids = new Set<number>();
   /** What workers that have been stopped already left behind. */
   readonly left: string[] = [];
+  /** The forge of each trial, by its name: nobody kills them. */
+  readonly #forges = new Map<string, FakeForge>();
   #closed: Promise<string[]> | null = null;
   readonly #kills: { readonly what: string; readonly at: number }[] = [];
   /** The tree of the undisturbed run. */
@@ -82,12 +85,16 @@ export class Ground {
   async begin(name: string, scenario: ScenarioName = 'numbered'): Promise<Trial> {
     const { git, holdfast, request } = this.setting;
     const killsBefore = this.kills;
-    const repoUrl = await git.createRepository(name, { 'README.md': '# numbers\n' });
-    inRepository(git.pathOf(name), 'config', 'core.logAllRefUpdates', 'always');
+    const repository = repositoryOf(name);
+    const repoUrl = await git.createRepository(repository, { 'README.md': '# numbers\n' });
+    const forge = await startFakeForge('gitea', { token: canaries.gitToken, repository });
+    this.#forges.set(name, forge);
+    inRepository(git.pathOf(repository), 'config', 'core.logAllRefUpdates', 'always');
     const model = { id: scenario, apiKey: keyOf(name) };
     const { port } = this.witness;
     const outside = { egress: [`localhost:${port}`], userPrompt: promptOf(name, port) };
-    const changes = { model, labels: [name], acceptance: [CHECK], ...(scenario === 'outside' && outside) };
+    const delivery = { delivery: 'pull_request', forge: { kind: 'gitea', baseUrl: forge.url } };
+    const changes = { model, labels: [name], acceptance: [CHECK], ...delivery, ...(scenario === 'outside' && outside) };
     const body = request(scenario, repoUrl, changes);
     for (;;) {
       const call = holdfast.call('POST', '/api/sessions', body, { 'idempotency-key': name });
@@ -159,6 +166,7 @@ export class Ground {
     const { holdfast } = this.setting;
     await this.rendezvous.close();
     await holdfast.drain();
+    for (const forge of this.#forges.values()) await forge.close();
     this.store.close();
     const left = [...this.left, ...leftoversOf(holdfast.dataDir, this.pids)];
     await this.setting.stop();
@@ -191,7 +199,8 @@ export class Ground {
     const session = await sessions.get(sessionId);
     const { branch } = session.task;
     const key = createHash('sha256').update(keyOf(name)).digest('hex');
-    const log = join(git.pathOf(name), 'logs', 'refs', 'heads', branch);
+    const repository = repositoryOf(name);
+    const log = join(git.pathOf(repository), 'logs', 'refs', 'heads', branch);
     return {
       session,
       sessions: (await this.#named(name)).length,
@@ -204,10 +213,14 @@ export class Ground {
       kills: this.kills - killsBefore,
       tree: this.#tree,
       remote: {
-        sha: this.setting.remoteSha(name, branch),
-        content: this.setting.fileAt(name, branch, FILE),
+        sha: this.setting.remoteSha(repository, branch),
+        content: this.setting.fileAt(repository, branch, FILE),
         updates: existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n').length : 0,
-        commits: commitsIn(git.pathOf(name)) - 1,
+        commits: commitsIn(git.pathOf(repository)) - 1,
+      },
+      forge: {
+        requests: this.#forges.get(name)?.state.requests ?? [],
+        comments: this.#forges.get(name)?.state.comments ?? [],
       },
       requested: Array.from({ length: scenario === 'outside' ? REQUESTS : 0 }, (_, index) =>
         this.witness.count(pathOf(name, index)),
@@ -215,6 +228,11 @@ export class Ground {
       leftovers: await this.#unsettled(trial),
     };
   }
+}
+
+/** Requests are opened in repositories that have an owner. */
+function repositoryOf(name: string): string {
+  return `trials/${name}`;
 }
 
 /** Each session pays with a key of its own, by which its requests are told apart. */

@@ -95,7 +95,7 @@ async function takeOver(
 function beginningOf(point: FaultPoint): FaultPoint {
   const step = point.replace(/^(before|after):/, '');
   if (point === 'after:push-acknowledged' || step === 'end-announced') return point;
-  if (step === 'commit' || step.startsWith('push')) return 'before:commit';
+  if (step === 'commit' || step.startsWith('push') || step === 'pull-request') return 'before:commit';
   if (step === 'webhook-sent' || step === 'webhook-recorded') return 'before:webhook-sent';
   if (step === 'verification') return 'before:verification';
   // What is frozen is not frozen again: the next attempt goes on to the first chunk.

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { FaultPoint } from '../../src/fault-point.ts';
 import { noUsage } from '../../src/domain/usage.ts';
 import { MAIN } from '../../src/store/journal.ts';
+import type { FakeRequest } from '../support/forges/fake-state.ts';
 import type { JournalEntry } from '../support/scripted-model/journal.ts';
 import type { Received } from '../support/webhook-receiver.ts';
 import { violations, type Evidence } from './invariants.ts';
@@ -44,9 +45,23 @@ const webhook = (id: string, body = id) => ({ id, body, verified: true }) as Rec
 const files = { tree: 't', kept: null, ignored: [], pack: null, full: false };
 const latest = { ...files, turn: TURNS, thread: MAIN, seq: 3, usage: noUsage, at: 0 };
 
+const pull: FakeRequest = {
+  number: 1,
+  head: 'h',
+  base: 'main',
+  from: 'trials/a',
+  author: 'a',
+  title: 't',
+  body: 'digest d',
+  draft: false,
+  state: 'open',
+  labels: [],
+  reviewers: [],
+};
+
 /** What an undisturbed session leaves. */
 const sound: Evidence = {
-  session: { state: 'COMPLETE', result: { tree: 't', commit: 'c' } } as Evidence['session'],
+  session: { state: 'COMPLETE', frozen: { digest: 'd' }, result: { tree: 't', commit: 'c' } } as Evidence['session'],
   sessions: 1,
   events: [event(1, 'stage'), ...turns.map((turn) => event(turn + 2, 'turn', { turn: turn + 1 }))],
   transcript: [{ type: 'session' }, { id: 'a', parentId: null }, { id: 'b', parentId: 'a' }],
@@ -64,6 +79,7 @@ const sound: Evidence = {
   tree: 't',
   remote: { sha: 'c', content: CONTENT, updates: 1, commits: 1 },
   requested: [],
+  forge: { requests: [pull], comments: [{ id: 1, request: 1, author: 'a', body: 'commit c', system: false }] },
   leftovers: [],
 };
 
@@ -84,6 +100,10 @@ test.each<[string, Partial<Evidence>]>([
   ['tree t instead of other', { tree: 'other' }],
   ['the file holds', { remote: { ...sound.remote, content: `${CONTENT}4\n` } }],
   ['the branch is at x', { remote: { ...sound.remote, sha: 'x' } }],
+  ['2 pull requests', { forge: { ...sound.forge, requests: [pull, pull] } }],
+  ['the request is a draft', { forge: { ...sound.forge, requests: [{ ...pull, title: 'WIP: t' }] } }],
+  ['the digest is not in it', { forge: { ...sound.forge, requests: [{ ...pull, body: '' }] } }],
+  ['0 comments', { forge: { ...sound.forge, comments: [] } }],
   ['2 commits were pushed', { remote: { ...sound.remote, commits: 2 } }],
   ['the branch was moved 2 times', { remote: { ...sound.remote, updates: 2 } }],
   ['replies to 6 questions instead of 7', { requests: sound.requests.slice(1) }],

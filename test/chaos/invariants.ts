@@ -2,6 +2,7 @@ import type { SessionEvent } from '../../src/domain/events.ts';
 import { isAnnounced } from '../../src/domain/events.ts';
 import type { Checkpoint, Entry } from '../../src/store/journal.ts';
 import type { SessionRecord } from '../../src/store/sessions.ts';
+import type { FakeState } from '../support/forges/fake-state.ts';
 import type { JournalEntry } from '../support/scripted-model/journal.ts';
 import type { Received } from '../support/webhook-receiver.ts';
 import type { Seen } from './rendezvous.ts';
@@ -35,6 +36,8 @@ export interface Evidence {
   };
   /** How often the witness was asked for each request, in their order; empty for a session without a network. */
   readonly requested: readonly number[];
+  /** What the forge has. */
+  readonly forge: Pick<FakeState, 'requests' | 'comments'>;
   /** What is left of the session on the machine, in words. */
   readonly leftovers: readonly string[];
 }
@@ -80,6 +83,19 @@ export const laws: Readonly<Record<string, Law>> = {
     ...unless(remote.commits === 1, `${remote.commits} commits were pushed`),
     ...unless(remote.updates === 1, `the branch was moved ${remote.updates} times`),
   ],
+  'there is one pull request, out of draft, with the digest and one report that names the commit': ({
+    forge,
+    session,
+  }) => {
+    const [request] = forge.requests;
+    const reports = forge.comments.filter(({ body }) => body.includes(session.result?.commit ?? 'no commit'));
+    return [
+      ...unless(forge.requests.length === 1, `${forge.requests.length} pull requests`),
+      ...unless(request?.title.startsWith('WIP') === false, 'the request is a draft'),
+      ...unless(request?.body.includes(session.frozen?.digest ?? 'no digest') === true, 'the digest is not in it'),
+      ...unless(forge.comments.length === 1 && reports.length === 1, `${forge.comments.length} comments`),
+    ];
+  },
   'each turn has one successful model request, and at most one more for each kill': ({ kills, requests }) => {
     const counts = [...successful(requests).values()].map((same) => same.length);
     const extra = counts.reduce((sum, count) => sum + count - 1, 0);

@@ -36,6 +36,8 @@ const meanings: Readonly<Record<FaultPoint, string>> = {
   'after:push-sent': 'the push is done, nobody has read the remote',
   'before:push-acknowledged': 'the remote was read and has the commit, the workflow does not know',
   'after:push-acknowledged': 'the workflow knows of the push',
+  'before:pull-request': 'the commit is on its branch, the forge has no request',
+  'after:pull-request': 'the forge has a request, nobody here knows of it',
   'before:end-announced': 'the records say COMPLETE, the webhook that tells of it is not recorded',
   'after:end-announced': 'everybody is told, nothing is cleaned up',
   'before:webhook-sent': 'a webhook is about to be sent',
@@ -87,8 +89,6 @@ export function matrixPage(cells: readonly Cell[], leftovers: readonly string[])
     'After each kill:',
     '',
     ...Object.keys(laws).map((law) => `- ${law};`),
-    '',
-    'The pull request of `delivery: pull_request` has no row: that delivery does not exist yet.',
     '',
   ].join('\n');
 }

@@ -10,7 +10,6 @@ const allowed = new Map([
   ['src/temporal/connection.ts', 'the same'],
   ['src/temporal/embedded-namespace.ts', 'the same'],
   ['src/workflows/preflight.ts', 'the clock of Temporal, by which its timers run'],
-  ['src/activities/webhook-client.ts', 'Retry-After as a date, of the clock of the other side'],
   ['src/worker.ts', 'how far back ended sessions are looked through; who is missed is found by the heartbeat timeout'],
 ]);
 

@@ -27,6 +27,8 @@ test.each([
   ['src/workflows/phases.ts', '../fault-point.ts', 'deterministic'],
   ['src/domain/session.ts', 'zod', 'import nothing'],
   ['src/domain/failure.ts', './usage.ts', 'import nothing'],
+  ['src/git/forges/github.ts', 'undici', 'how they are reached is passed in'],
+  ['src/activities/forge-transport.ts', '../git/git-manager.ts', 'Webhooks know undici'],
   ['src/workflows/session.ts', '../activities/index.ts', 'deterministic'],
   ['src/workflows/phases.ts', '../domain/contract.ts', 'deterministic'],
   ['src/workflows/mailbox.ts', 'node:crypto', 'deterministic'],

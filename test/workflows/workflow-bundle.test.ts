@@ -12,6 +12,7 @@ test('the workflow bundle holds the workflows, session.ts and failure.ts of ours
   const ours = sources.filter((source) => source.includes('/src/') && !source.includes('node_modules'));
   const names = ours.map((source) => source.replace(/^.*\/src\//, '')).filter((name) => !name.startsWith('workflow-'));
   expect(names.filter((name) => !name.startsWith('workflows/')).toSorted()).toEqual([
+    'domain/delivery-failures.ts',
     'domain/failure.ts',
     'domain/session.ts',
   ]);

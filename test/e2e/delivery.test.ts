@@ -1,0 +1,161 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { forgeKinds } from '../../src/domain/forge.ts';
+import { startFakeForge } from '../support/forges/fake-forge.ts';
+import { canaries, startSetting, type Setting } from '../support/scripted-setting.ts';
+
+let setting: Setting;
+beforeAll(async () => {
+  setting = await startSetting();
+});
+afterAll(() => setting.stop());
+
+const files = { 'README.md': '# sample\n' };
+const acceptance = ['test -s mark.txt'];
+
+/** Lets a repository refuse pushes to a branch, in the words of GitHub. */
+function protect(repository: string, branch: string): void {
+  const hooks = join(setting.git.pathOf(repository), 'hooks');
+  mkdirSync(hooks, { recursive: true });
+  const script = `#!/bin/sh
+while read old new ref; do
+  [ "$ref" != refs/heads/${branch} ] || { echo "error: GH006: Protected branch update failed for $ref." >&2; exit 1; }
+done
+`;
+  writeFileSync(join(hooks, 'pre-receive'), script);
+  chmodSync(join(hooks, 'pre-receive'), 0o755);
+}
+
+/** Moves a branch to a commit of somebody else, or makes it there. */
+function takeBranch(repository: string, branch: string): string {
+  const own = [
+    '-c',
+    'safe.directory=*',
+    '-c',
+    'user.name=x',
+    '-c',
+    'user.email=x@y',
+    '--git-dir',
+    setting.git.pathOf(repository),
+  ];
+  const git = (...args: string[]) => execFileSync('git', [...own, ...args], { encoding: 'utf8' }).trim();
+  const commit = git('commit-tree', 'main^{tree}', '-p', 'main', '-m', 'somebody else was here');
+  git('update-ref', `refs/heads/${branch}`, commit);
+  return commit;
+}
+
+test.each(forgeKinds)(
+  'a task ends in a pull request on %s: found in session, report and Markdown, with the digest in its body',
+  async (kind) => {
+    const { git, holdfast, remoteSha, request } = setting;
+    const repository = `acme/pr-${kind}`;
+    const hasBranch = (name: string) => remoteSha(repository, name) !== null;
+    const fake = await startFakeForge(kind, { token: canaries.gitToken, repository, hasBranch });
+    onTestFinished(() => fake.close());
+    const repoUrl = await git.createRepository(repository, files);
+    const pullRequest = { labels: ['agent'], reviewers: ['ada'] };
+    const delivery = {
+      delivery: 'pull_request',
+      forge: { kind, baseUrl: fake.url },
+      pullRequest,
+      branch: 'holdfast/{slug}-{id}',
+    };
+    const id = await holdfast.create(request('marked', repoUrl, { acceptance, ...delivery }));
+    const done = await holdfast.reach(id, 'COMPLETE', 'FAILED', 'PAUSED');
+    expect(done).toMatchObject({
+      state: 'COMPLETE',
+      result: {
+        kind: 'pull_request',
+        verified: true,
+        pullRequest: { forge: kind, number: 1, draft: false, notes: [] },
+      },
+    });
+    expect(done.result.branch).toMatch(/^holdfast\/do-what-the-scenario-marked-says-[0-9a-f]{12}$/);
+    expect(remoteSha(repository, done.result.branch)).toBe(done.result.commit);
+    expect(fake.state.requests).toMatchObject([{ base: 'main', draft: false, labels: ['agent'], reviewers: ['ada'] }]);
+    expect(fake.state.requests[0]?.body).toContain(done.snapshot.digest);
+    const report = (await holdfast.call('GET', `/api/sessions/${id}/report`)).body.data;
+    expect(report.pullRequest).toBe(done.result.pullRequest.url);
+    const markdown = await holdfast.call('GET', `/api/sessions/${id}/report`, undefined, { accept: 'text/markdown' });
+    expect(markdown.body).toContain(done.result.pullRequest.url);
+    const { snapshot } = (await holdfast.call('GET', `/api/sessions/${id}/snapshot`)).body.data;
+    expect(snapshot.terms.pullRequest).toMatchObject({ forge: { kind }, labels: ['agent'] });
+  },
+);
+
+test('a forge that limits the rate is waited for, one that refuses the token pauses the session, and another token cures it', async () => {
+  const { git, holdfast, request } = setting;
+  const fake = await startFakeForge('gitea', { token: 'forge-token-2', repository: 'acme/cured' });
+  onTestFinished(() => fake.close());
+  const repoUrl = await git.createRepository('acme/cured', files);
+  const delivery = {
+    delivery: 'pull_request',
+    forge: { kind: 'gitea', baseUrl: fake.url },
+    forgeToken: 'forge-token-2',
+  };
+  let limited = 0;
+  fake.trouble = ({ method }) => {
+    if (method !== 'POST') return null;
+    limited += 1;
+    if (limited <= 4)
+      return { status: 429, headers: { 'retry-after': String(limited % 2) }, body: { message: 'slow down' } };
+    return limited === 5 ? { status: 401, body: { message: 'token expired' } } : null;
+  };
+  const id = await holdfast.create(request('marked', repoUrl, delivery));
+  const paused = await holdfast.reach(id, 'COMPLETE', 'FAILED', 'PAUSED');
+  expect(paused).toMatchObject({ state: 'PAUSED', pause: { code: 'FORGE_AUTH_FAILED', reason: 'credentials' } });
+  const credentials = { forgeToken: 'forge-token-2' };
+  await holdfast.call('POST', `/api/sessions/${id}/resume`, { credentials });
+  expect(await holdfast.reach(id, 'COMPLETE', 'FAILED')).toMatchObject({ state: 'COMPLETE' });
+  expect(fake.state.requests).toHaveLength(1);
+});
+
+test('a branch that somebody else took pauses the session with the choices; a resume with another branch delivers there', async () => {
+  const { git, holdfast, remoteSha, request } = setting;
+  const repoUrl = await git.createRepository('diverged', files);
+  const theirs = takeBranch('diverged', 'feat/taken');
+  const id = await holdfast.create(request('marked', repoUrl, { branch: 'feat/taken' }));
+  const missing = await holdfast.reach(id, 'PREFLIGHT', 'PAUSED', 'COMPLETE', 'FAILED');
+  expect(missing.state).toBe('PREFLIGHT'); // The dry run saw it.
+  await holdfast.call('POST', `/api/sessions/${id}/abort`, {});
+
+  const late = await holdfast.create(request('lines', repoUrl, { branch: 'feat/late', auto: false }));
+  await holdfast.call('POST', `/api/sessions/${late}/preflight`, {});
+  await holdfast.call('POST', `/api/sessions/${late}/execute`, {});
+  const moved = takeBranch('diverged', 'feat/late'); // While the agent works.
+  const paused = await holdfast.reach(late, 'PAUSED', 'COMPLETE', 'FAILED');
+  expect(paused.pause).toMatchObject({ code: 'REMOTE_DIVERGED', remedy: expect.stringContaining('another `branch`') });
+  expect(Object.keys(paused.pause.details.choices)).toEqual(['retry', 'newBranch', 'abort']);
+  const resume = (body: object) => holdfast.call('POST', `/api/sessions/${late}/resume`, body);
+  expect((await resume({ branch: '-x' })).status).toBe(422);
+  expect((await resume({ branch: 'feat/late-2' })).status).toBe(202);
+  const done = await holdfast.reach(late, 'COMPLETE', 'FAILED');
+  expect(done).toMatchObject({ state: 'COMPLETE', result: { branch: 'feat/late-2' } });
+  expect(remoteSha('diverged', 'feat/late-2')).toBe(done.result.commit);
+  expect([remoteSha('diverged', 'feat/taken'), remoteSha('diverged', 'feat/late')]).toEqual([theirs, moved]);
+});
+
+test('the default branch is refused in preflight unless the task says so, and a protected one pauses with its own code', async () => {
+  const { git, holdfast, remoteSha, request } = setting;
+  const repoUrl = await git.createRepository('default', files);
+  const before = remoteSha('default', 'main');
+  const refused = await holdfast.create(request('marked', repoUrl, { branch: 'main', auto: false }));
+  const answer = (await holdfast.call('POST', `/api/sessions/${refused}/preflight`, {})).body.data;
+  expect(answer.canProceed).toBe(false);
+  expect(JSON.stringify(answer.contract.items)).toContain('main is the default branch');
+  await holdfast.call('POST', `/api/sessions/${refused}/abort`, {});
+  expect(remoteSha('default', 'main')).toBe(before);
+
+  const allowed = await holdfast.create(request('marked', repoUrl, { branch: 'main', allowDefaultBranch: true }));
+  expect(await holdfast.reach(allowed, 'COMPLETE', 'FAILED', 'PAUSED')).toMatchObject({ state: 'COMPLETE' });
+  expect(remoteSha('default', 'main')).not.toBe(before);
+
+  protect('default', 'release');
+  const guarded = await holdfast.create(request('marked', repoUrl, { branch: 'release' }));
+  const paused = await holdfast.reach(guarded, 'COMPLETE', 'FAILED', 'PAUSED');
+  expect(paused.pause).toMatchObject({ code: 'BRANCH_PROTECTED', message: expect.stringContaining('GH006') });
+  await holdfast.call('POST', `/api/sessions/${guarded}/resume`, { branch: 'feat/allowed' });
+  expect(await holdfast.reach(guarded, 'COMPLETE', 'FAILED')).toMatchObject({ result: { branch: 'feat/allowed' } });
+});
