@@ -9,6 +9,7 @@ import { whitelistFor } from '../domain/tools.ts';
 import type { Approval, Waiver } from '../domain/waiver.ts';
 import { canonicalJson, digestOf } from '../digest/canonical-json.ts';
 import type { GitManager } from '../git/git-manager.ts';
+import type { SessionGit } from '../git/session-git.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { SessionRecord } from '../store/sessions.ts';
 import type { Store } from '../store/store.ts';
@@ -99,9 +100,10 @@ export class Preflight {
       model: task.model,
       signal,
     };
-    const { draft, writtenBy } = await credentials.withModelKey(sessionId, task.model, (key) =>
-      synthesizer.synthesize({ ...request, key }),
-    );
+    const [{ draft, writtenBy }] = await Promise.all([
+      credentials.withModelKey(sessionId, task.model, (key) => synthesizer.synthesize({ ...request, key })),
+      loaded === null ? null : this.#hashAhead(git.open(sessionId), tree, loaded),
+    ]);
     const remote = isPushed(task.delivery) && task.source.kind === 'repository' ? task.source.url : null;
     const discovered = await discoverAcceptance(files, (path) => this.#text(sessionId, tree, path));
     const demands = { acceptance: task.acceptance, discovered, remote, egress: task.egress };
@@ -177,6 +179,12 @@ export class Preflight {
       await store.artifacts.put(id, SKILL_ARTIFACT, 'application/json', JSON.stringify(loaded), Date.now());
     }
     return loaded;
+  }
+
+  /** While the model writes: what the skill already demands is hashed, so that the freeze finds it done. */
+  async #hashAhead(git: SessionGit, tree: string, { skill }: LoadedSkill): Promise<void> {
+    const demanded = { globs: skill.requiredFiles, paths: skill.requiredScripts };
+    await git.hashFiles(await git.findFiles(tree, demanded)).catch(() => undefined); // The freeze will say what is wrong.
   }
 
   /** What the model is shown of the scripts; a script that is too large to show is named all the same. */

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { AttemptTrees, type Owner } from './attempt-trees.ts';
 import { createBareRepository } from './bare-repository.ts';
-import { hashBlobs } from './hash-blobs.ts';
+import { hashBlobsOnce } from './hash-memo.ts';
 import { patchBetween } from './patch.ts';
 import { plumb, plumbLine, plumbList } from './plumbing.ts';
 import { makeReadableDirectory } from './readable-directory.ts';
@@ -194,11 +194,13 @@ export class SessionGit {
     return plumb(this.gitDir, ['cat-file', 'blob', object]);
   }
 
-  /** SHA-256 of the content of files, in their order. */
+  /** SHA-256 of the content of files, in their order; what was hashed of the same mirror before is not read again. */
   async hashFiles(files: readonly TrackedFile[]): Promise<{ path: string; sha256: string }[]> {
     if (files.length === 0) return [];
-    const hashes = await hashBlobs(
+    const [borrowed] = this.#borrowed();
+    const hashes = await hashBlobsOnce(
       this.gitDir,
+      borrowed === undefined ? this.gitDir : dirname(borrowed),
       files.map(({ object }) => object),
     );
     return files.map(({ path }, index) => ({ path, sha256: hashes[index] ?? '' }));
