@@ -8,7 +8,7 @@ import { agentTools } from '../agent/tools/agent-tools.ts';
 import { restoreTranscript, servedModelsIn, standingOf } from '../agent/transcript.ts';
 import { leftWallMs } from '../domain/budget.ts';
 import { reachesOut } from '../domain/egress.ts';
-import type { PlanStep } from '../domain/events.ts';
+import { boundedPlan, progressOf, type PlanStep } from '../domain/events.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Limits } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
@@ -251,13 +251,15 @@ export class ExecutionRunner {
     return ignored.filter((path) => !restored.includes(path));
   }
 
-  async #notePlan(sessionId: string, epoch: number, steps: readonly PlanStep[]): Promise<void> {
+  async #notePlan(sessionId: string, epoch: number, written: readonly PlanStep[]): Promise<void> {
     const at = Date.now();
+    const steps = boundedPlan(written);
     if ((await this.#store.sessions.setPlan(sessionId, epoch, steps, at)) === 0) {
       throw new HoldfastError('STALE_ATTEMPT', `Another attempt has taken over session ${sessionId}.`);
     }
     const turns = (await this.#store.journal.usage(sessionId)).turns;
-    const event = { type: 'plan', state: 'EXECUTING', stage: 'coding', at, data: { plan: steps } } as const;
+    const data = { plan: steps, progress: progressOf('coding', steps).percent };
+    const event = { type: 'plan', state: 'EXECUTING', stage: 'coding', at, data } as const;
     const content = createHash('sha256').update(JSON.stringify(steps)).digest('hex').slice(0, 16);
     await this.#store.events.append(sessionId, { key: `plan/${turns}/${content}`, ...event });
   }

@@ -16,7 +16,6 @@ export interface SessionEvent {
 }
 
 /**
-/**
  * `started` once at the beginning, `stage` at each change of state or stage, the others in between: `blocked_host` once for each host
  * that commands tried to reach and may not, `drift` when the world has moved away from what was frozen.
  */
@@ -31,6 +30,17 @@ export function isAnnounced(type: EventType): boolean {
 export interface PlanStep {
   readonly title: string;
   readonly status: 'pending' | 'in_progress' | 'done';
+}
+
+const MAX_PLAN_STEPS = 100;
+const MAX_TITLE_CHARS = 200;
+
+/** A plan as it is recorded: it stands in every event and webhook from then on, so what an agent writes is cut to a size that fits. */
+export function boundedPlan(steps: readonly PlanStep[]): PlanStep[] {
+  return steps.slice(0, MAX_PLAN_STEPS).map(({ title, status }) => {
+    const line = title.replace(/\s+/g, ' ').trim();
+    return { title: line.length <= MAX_TITLE_CHARS ? line : `${line.slice(0, MAX_TITLE_CHARS - 1)}…`, status };
+  });
 }
 
 /** Progress as shown to people; percent is 0 to 100 and never says 100 before the end. */

@@ -5,6 +5,21 @@ import { harmlessContract, type Scenario, type Turn } from '../support/scripted-
 const bash = (command: string): Turn => ({ tools: [{ name: 'bash', args: { command } }] });
 const submit: Turn = { tools: [{ name: 'submit_result', args: { summary: 'It is done.' } }] };
 
+/** The plan of the scenario `plans`. */
+const planned = (first: string, second: string): Turn => ({
+  tools: [
+    {
+      name: 'plan',
+      args: {
+        steps: [
+          { title: 'Write first', status: first },
+          { title: 'Write second', status: second },
+        ],
+      },
+    },
+  ],
+});
+
 /** The number of commands of the scenario `lines`. */
 export const LINES = 8;
 
@@ -125,6 +140,17 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       ]);
       return rounds.flat()[turn] ?? submit;
     },
+  },
+  /** Keeps a plan of two steps. */
+  plans: {
+    turns: [
+      planned('in_progress', 'pending'),
+      bash('echo first > first.txt'),
+      planned('done', 'in_progress'),
+      bash('echo second > second.txt'),
+      planned('done', 'done'),
+      submit,
+    ],
   },
   /** Does what the documentation of a takeover leaves to do. */
   finishes: { turns: [bash('echo good > b.txt'), submit] },

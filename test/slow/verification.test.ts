@@ -129,6 +129,37 @@ test('a bug is fixed and proven by the tests that the repository brings; the bun
   ]);
 });
 
+test("the agent's plan is data: in the session, in events, in webhooks, in the report and in the bundle", async () => {
+  const { holdfast, webhooks } = setting;
+  const repoUrl = await setting.git.createRepository('planned', { 'a.txt': 'a\n' });
+  const id = await holdfast.create(setting.request('plans', repoUrl, { acceptance: ['test -s second.txt'] }));
+  const session = await holdfast.reach(id, 'COMPLETE', 'FAILED');
+  const plan = (...statuses: string[]) =>
+    statuses.map((status, index) => ({ title: ['Write first', 'Write second'][index], status }));
+  const done = plan('done', 'done');
+  expect(session).toMatchObject({ state: 'COMPLETE', plan: done, progress: { current: 2, total: 2, percent: 100 } });
+  const { items } = (await holdfast.call('GET', `/api/sessions/${id}/events`)).body.data;
+  const told = (items as { type: string; data: object }[]).filter(({ type }) => type === 'plan');
+  expect(told.map(({ data }) => data)).toEqual([
+    { plan: plan('in_progress', 'pending'), progress: 10 },
+    { plan: plan('done', 'in_progress'), progress: 48 },
+    { plan: done, progress: 85 },
+  ]);
+  const mine = () => webhooks.received.filter(({ payload }) => payload.session_id === id);
+  await until(() => mine().some(({ payload }) => payload.status === 'completed'));
+  const sent = Object.fromEntries(mine().map(({ payload }) => [payload.status, payload.data['plan']]));
+  expect(sent).toMatchObject({ started: [], coding: [], testing: done, completed: done });
+  expect((await holdfast.call('GET', `/api/sessions/${id}/report`)).body.data).toMatchObject({ plan: done });
+  const text = { accept: 'text/markdown' };
+  const markdown = (await holdfast.call('GET', `/api/sessions/${id}/report`, undefined, text)).body as string;
+  expect(markdown).toContain('## Plan\n\n- [x] Write first\n- [x] Write second');
+  const bundle = Buffer.from(await (await fetch(`${holdfast.url}/api/sessions/${id}/bundle`)).arrayBuffer()).toString();
+  expect(bundle.match(/"title":\s*"Write second",\s*"status":\s*"done"/g)?.length).toBeGreaterThan(2);
+  const follow = cli('logs', id);
+  await follow.exit;
+  expect(`${follow.stdout()}${follow.stderr()}`).toContain('plan: 1 of 2 done, at: Write second');
+});
+
 test('a repository without tests ends loudly unverified: in the report, in the commit, and never green', async () => {
   const repoUrl = await setting.git.createRepository('untested', { 'a.txt': 'a\n' });
   const { session, report, markdown } = await run('untested', repoUrl, [['echo b > a.txt']]);
