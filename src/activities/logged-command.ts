@@ -1,3 +1,4 @@
+import { ranNoTest } from '../domain/test-counts.ts';
 import type { CheckEnd } from '../domain/verdict.ts';
 import { runInSandbox } from '../sandbox/run-in-sandbox.ts';
 import type { Sandbox, SandboxSpec, SpawnOptions } from '../sandbox/sandbox.ts';
@@ -33,7 +34,8 @@ export async function runLogged(
   signal.throwIfAborted();
   const stdout = (await store.redactorOf(sessionId)).bytes(output.stdout);
   const log = await store.artifacts.put(sessionId, artifact, 'text/plain', stdout, Date.now());
-  return { exitCode, reason, wallMs: Math.round(wallMs), log: log.blob, artifact, tail: tailOf(stdout) };
+  const end = { exitCode, reason, wallMs: Math.round(wallMs), log: log.blob, artifact, tail: tailOf(stdout) };
+  return ranNoTest(stdout.toString('utf8')) ? { ...end, ranNoTest: true } : end;
 }
 
 function tailOf(output: Buffer): string {

@@ -1,4 +1,5 @@
 import type { Drift } from '../domain/drift.ts';
+import type { PlanStep } from '../domain/events.ts';
 import type { Check, CheckRun, SyntaxCheck } from '../domain/verdict.ts';
 import type { Report } from './report.ts';
 
@@ -11,10 +12,7 @@ export function toMarkdown(report: Report): string {
     ...headlines(report),
     facts(report),
     ...section('What was done', summary === null ? [] : quoted(summary)),
-    ...section(
-      'Plan',
-      plan.map(({ title, status }) => `- [${status === 'done' ? 'x' : ' '}] ${oneLine(title)}`),
-    ),
+    ...section('Plan', plan.map(describeStep)),
     ...section(
       `Changes: ${total}`,
       changes.map((change) => `- ${change.status} ${code(change.path)} +${change.additions} −${change.deletions}`),
@@ -70,11 +68,11 @@ function facts({ usage, ...report }: Report): string {
   ]);
 }
 
-function describeCheck({ command, required, verdict, baseline, after, note }: Check): string {
+function describeCheck({ claimed, command, required, verdict, baseline, after, note }: Check): string {
   const logs = [baseline, after].flatMap((run) => (run === null ? [] : [`${code(run.artifact)} ${run.log}`]));
   const said = [
     `before: ${endOf(baseline)}, after: ${endOf(after)}`,
-    ...(required ? [] : ['proposed, not demanded']),
+    ...(required ? [] : [claimed === true ? 'proposed by nobody but the model' : 'proposed, not demanded']),
     ...(note === null ? [] : [note]),
     ...(logs.length === 0 ? [] : [`logs: ${logs.join(', ')}`]),
   ];
@@ -92,6 +90,10 @@ function describeSyntax({ tool, files, verdict, faults, note }: SyntaxCheck): st
   const named = faults.slice(0, 10).map(({ path, message }) => `${code(path)}: ${oneLine(message).slice(0, 200)}`);
   const said = [`${files} changed files`, ...named, ...(note === null ? [] : [oneLine(note)])];
   return `- **${verdict}** syntax, ${tool} (${said.join('; ')})`;
+}
+
+function describeStep({ title, status }: PlanStep): string {
+  return `- [${status === 'done' ? 'x' : ' '}] ${oneLine(title)}${status === 'in_progress' ? ' (in progress)' : ''}`;
 }
 
 function describeDrift(drift: Drift): string {

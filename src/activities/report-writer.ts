@@ -75,7 +75,7 @@ export class ReportWriter {
     const snapshot = frozen === null ? null : await this.#snapshot(frozen.digest);
     const { tree, branch, commit, problem, rounds } = kept;
     const round = rounds.findLast((verification) => verification.tree === tree);
-    const { checks = [], syntax = [] } = round ?? {};
+    const { altered = [], checks = [], syntax = [] } = round ?? {};
     const pullRequest = ended.phase === 'COMPLETE' ? ended.delivered.pullRequest : undefined;
     const items = contract?.items ?? [];
     const agreed = snapshot && {
@@ -106,7 +106,7 @@ export class ReportWriter {
         .filter(({ state }) => state === 'waived')
         .map(({ kind, name, evidence }) => ({ kind, name, evidence })),
       drift: await driftsOf(this.#store, id),
-      skipped: skippedOf({ strategy: snapshot?.testStrategy ?? null, checks, syntax, items, problem }),
+      skipped: skippedOf({ strategy: snapshot?.testStrategy ?? null, checks, syntax, items, altered, problem }),
       changes,
       diffstat: { files: changes.length, additions: sum('additions'), deletions: sum('deletions') },
       checks,

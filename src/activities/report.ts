@@ -73,9 +73,10 @@ export function skippedOf(facts: {
   readonly checks: readonly Check[];
   readonly syntax: readonly SyntaxCheck[];
   readonly items: readonly ContractItem[];
+  readonly altered: readonly string[];
   readonly problem: string | null;
 }): string[] {
-  const { strategy, checks, syntax, items, problem } = facts;
+  const { strategy, checks, syntax, items, altered, problem } = facts;
   return [
     ...(strategy === 'skip' ? ['All checks: the task asked to skip them.'] : []),
     ...(strategy === 'incremental' ? [incrementalRule] : []),
@@ -85,6 +86,7 @@ export function skippedOf(facts: {
     ...syntax
       .filter(({ verdict, note }) => verdict === 'not_run' || note !== null)
       .map(({ tool, files, note }) => `Syntax not checked (${tool}, ${files} changed files): ${note}`),
+    ...(altered.length > 0 ? [`The change alters what judges it, look at it yourself: ${altered.join(', ')}`] : []),
     ...items
       .filter(({ state }) => state === 'unverified')
       .map(({ kind, name, evidence }) => `Not proven before the start: ${kind} ${name} (${evidence})`),

@@ -3,7 +3,7 @@ import { canonicalJson, digestOf } from '../digest/canonical-json.ts';
 import { acceptanceOf, grantedByPersons, type Contract } from '../domain/contract.ts';
 import { networkOf } from '../domain/egress.ts';
 import { HoldfastError } from '../domain/failure.ts';
-import { guardsOf } from '../domain/guards.ts';
+import { claimsOf, guardsOf } from '../domain/guards.ts';
 import { withAddress } from '../domain/model-address.ts';
 import type { Base } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
@@ -62,6 +62,7 @@ export async function snapshotOf(
   const acceptance = acceptanceOf(contract);
   const network = networkOf(contract);
   const setup = [...(loaded?.skill.setup ?? []), ...task.setup];
+  const claims = claimsOf(contract);
   if (task.strict && acceptance.length === 0) {
     throw new HoldfastError(
       'MISSING_INFORMATION',
@@ -101,6 +102,7 @@ export async function snapshotOf(
       strict: task.strict,
       onRedEnd: task.onRedEnd,
       guards: guardsOf(contract),
+      ...(claims.length > 0 && { claims }),
       timeoutMs: checkTimeoutMs,
     },
     delivery: task.delivery,

@@ -4,6 +4,7 @@ import { verificationOf, type Snapshot } from '../domain/snapshot.ts';
 import { isGreen, judge, type Check, type CheckRun } from '../domain/verdict.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { Store } from '../store/store.ts';
+import { alteredJudges } from './altered-judges.ts';
 import type { CheckJob, CheckRunner } from './check-runner.ts';
 import { goesBack } from './evidence.ts';
 import type { SyntaxChecker } from './syntax-checker.ts';
@@ -52,7 +53,8 @@ export class Verifier {
     const change = { sessionId, base: base.tree, tree, limits: snapshot.sandbox.limits ?? {} };
     const syntax = skipped ? [] : await this.#syntax.check(change, signal);
     const checks = skipped ? [] : await this.#judgeAll(snapshot, tree, round, signal);
-    const verification: Verification = { round, tree, strategy, strict, checks, syntax };
+    const altered = checks.length === 0 ? [] : await alteredJudges(this.#git.open(sessionId), snapshot, tree);
+    const verification: Verification = { round, tree, strategy, strict, checks, syntax, altered };
     await keepVerification(this.#store, sessionId, verification);
     return {
       verification,
@@ -71,19 +73,15 @@ export class Verifier {
     const job = this.#job(snapshot, { tree, commands, logs: `checks/round-${round}` });
     const afters = await this.#checks.run(job, signal);
     const baseline = full ?? (afters.every(isGreen) ? [] : await this.#baseline(snapshot, signal));
-    const { guards } = verificationOf(snapshot);
+    const { guards, claims = [] } = verificationOf(snapshot);
     return acceptance.map((command) => {
       const before = baseline.find((run) => run.command === command) ?? null;
       const after = afters.find((run) => run.command === command) ?? null;
-      const note = leftOut.get(command) ?? (before === null ? 'not run on the base commit' : null);
-      return {
-        command,
-        required: !guards.includes(command),
-        verdict: judge(before, after),
-        baseline: before,
-        after,
-        note,
-      };
+      const verdict = judge(before, after);
+      const empty = verdict === 'not_run' && after !== null ? 'it ended green and ran no test' : null;
+      const note = leftOut.get(command) ?? empty ?? (before === null ? 'not run on the base commit' : null);
+      const claimed = claims.includes(command) ? { claimed: true as const } : {};
+      return { command, required: !guards.includes(command), ...claimed, verdict, baseline: before, after, note };
     });
   }
 

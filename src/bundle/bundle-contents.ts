@@ -7,6 +7,7 @@ const OneRun = z.looseObject({
   reason: z.string(),
   artifact: z.string(),
   log: z.string(),
+  ranNoTest: z.literal(true).optional(),
 });
 const Run = OneRun.extend({ again: OneRun.omit({ command: true }).nullable() });
 
@@ -15,6 +16,7 @@ const Checks = z.array(
   z.looseObject({
     command: z.string(),
     verdict: z.enum(verdicts),
+    claimed: z.literal(true).optional(),
     baseline: Run.nullable(),
     after: Run.nullable(),
     note: z.string().nullable(),

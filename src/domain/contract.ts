@@ -162,11 +162,21 @@ export function acceptanceOf({ items }: Contract): string[] {
   return chosen.map(({ name }) => name);
 }
 
-/** A command that is green whatever the work was: proposed by a model that a file told so, it would pass for proof. */
+/**
+ * A command that is green whatever the work was: proposed by a model that a file told so, it would pass for proof. In doubt it is one:
+ * whoever wants such a command can demand it.
+ */
 function provesNothing(command: string): boolean {
-  return command
-    .split(/&&|\|\||;|\n/)
-    .every((part) => /^\s*(true|:|exit( 0)?|(echo|printf)\b[^<>|`$]*)?\s*$/.test(part));
+  const lists = command.split(/;|\n/).filter((list) => list.trim() !== '');
+  const last = lists.at(-1) ?? ''; // Its end is the end of the whole.
+  if (/(^|[^&>])&\s*$/.test(last)) return true; // It goes on in the background.
+  if (/\|\s*(cat|tee|head|tail|sort|wc|less|cut|tr)\b[^|&]*$/.test(last) && !command.includes('pipefail')) return true;
+  const [first = '', ...alternatives] = last.split('||');
+  return isAlwaysGreen(first) || alternatives.some(isAlwaysGreen);
+}
+
+function isAlwaysGreen(list: string): boolean {
+  return list.split('&&').every((part) => /^\s*(true|:|exit( 0)?|(echo|printf)\b[^<>|`$]*)?\s*$/.test(part));
 }
 
 /** True for who only suggests a command: what was red before may stay red then. */

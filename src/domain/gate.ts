@@ -1,5 +1,7 @@
 import type { Check, SyntaxCheck, Verdict } from './verdict.ts';
 
+const MAX_NAMED = 3;
+
 /** Everything the server found out about one tree. */
 export interface Verification {
   /** Counts the verifications of a session from 0. */
@@ -10,6 +12,8 @@ export interface Verification {
   readonly strict: boolean;
   readonly checks: readonly Check[];
   readonly syntax: readonly SyntaxCheck[];
+  /** Files that judge the result and that it altered: existing tests, what configures them, what the commands name. */
+  readonly altered?: readonly string[];
 }
 
 /** What a verification amounts to. */
@@ -58,11 +62,14 @@ export function bestOf(rounds: readonly Verification[]): Verification | null {
   }, null);
 }
 
-/** Whether the result may be called verified, and if not, why. */
-export function standingOf({
-  checks,
-  strategy,
-}: Pick<Verification, 'strategy'> & { readonly checks: readonly Pick<Check, 'verdict'>[] }): Standing {
+/** What a standing is drawn from. */
+type Judged = Pick<Verification, 'strategy' | 'altered'> & {
+  readonly checks: readonly Pick<Check, 'verdict' | 'claimed'>[];
+};
+
+/** Whether the result may be called verified, and if not, why; or what must be said though it is. */
+export function standingOf(judged: Judged): Standing {
+  const { checks, strategy } = judged;
   if (strategy === 'skip') return { verified: false, note: 'the task asked to skip all checks' };
   if (checks.length === 0) return { verified: false, note: 'there is no acceptance command' };
   const count = (verdict: Verdict) => checks.filter((check) => check.verdict === verdict).length;
@@ -73,8 +80,21 @@ export function standingOf({
   const notes = open.filter(([many]) => many > 0).map(([many, what]) => `${many} of ${checks.length} ${what}`);
   if (count('fixed') + count('passing') === 0 && notes.length === 0) notes.push('every acceptance command is flaky');
   if (notes.length > 0) return { verified: false, note: notes.join(', ') };
-  const flaky = count('flaky');
-  return { verified: true, note: flaky === 0 ? null : `${flaky} of ${checks.length} flaky` };
+  return { verified: true, note: reservationsOn(judged).join('; ') || null };
+}
+
+function reservationsOn({ checks, altered = [] }: Judged): string[] {
+  const flaky = checks.filter(({ verdict }) => verdict === 'flaky').length;
+  const more = altered.length > MAX_NAMED ? ` and ${altered.length - MAX_NAMED} more` : '';
+  return [
+    ...(flaky > 0 ? [`${flaky} of ${checks.length} flaky`] : []),
+    ...(altered.length > 0
+      ? [`the change alters what judges it: ${altered.slice(0, MAX_NAMED).join(', ')}${more}`]
+      : []),
+    ...(checks.every(({ verdict, claimed }) => verdict === 'flaky' || claimed === true)
+      ? ['nobody but the model proposed the commands']
+      : []),
+  ];
 }
 
 /** One line for people. */

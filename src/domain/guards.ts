@@ -6,3 +6,10 @@ export function guardsOf(contract: Contract): string[] {
   const suggested = contract.items.filter(({ kind, source }) => kind === 'command' && isProposal(source));
   return suggested.map(({ name }) => name).filter((name) => chosen.includes(name));
 }
+
+/** Those of the guards that nobody but the model proposed: it may have been told to. */
+export function claimsOf(contract: Contract): string[] {
+  const claimed = contract.items.filter(({ kind, source }) => kind === 'command' && source === 'model');
+  const guards = guardsOf(contract);
+  return claimed.map(({ name }) => name).filter((name) => guards.includes(name));
+}

@@ -12,6 +12,8 @@ const VerificationRules = z.strictObject({
   onRedEnd: z.enum(redEnds),
   /** The acceptance commands that nobody demanded, but that were found or proposed. */
   guards: z.array(z.string()),
+  /** Those of the guards that nobody but the model proposed; absent when there is none. */
+  claims: z.array(z.string()).optional(),
   /** Longest time of one command, in milliseconds; absent in snapshots from before it was frozen. */
   timeoutMs: z.int().optional(),
 });

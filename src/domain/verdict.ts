@@ -13,6 +13,8 @@ export interface CheckEnd {
   readonly artifact: string;
   /** The last lines of the log, for people and for the agent. */
   readonly tail: string;
+  /** By its own log it ran no test, though it is there to run tests. */
+  readonly ranNoTest?: true;
 }
 
 /** One run of one acceptance command in a clean tree. */
@@ -27,6 +29,8 @@ export interface Check {
   readonly command: string;
   /** True when task or skill demand it; the others were found or proposed, and guard what was green. */
   readonly required: boolean;
+  /** Nobody but the model proposed it. */
+  readonly claimed?: true | undefined;
   readonly verdict: Verdict;
   readonly baseline: CheckRun | null;
   readonly after: CheckRun | null;
@@ -47,7 +51,7 @@ export interface SyntaxCheck {
 }
 
 /** What a verdict looks at. */
-type Ended = Pick<CheckEnd, 'reason' | 'exitCode'>;
+type Ended = Pick<CheckEnd, 'reason' | 'exitCode'> & { readonly ranNoTest?: true | undefined };
 type Run = Ended & { readonly again: Ended | null };
 
 /** True when the run ended by itself with code 0. */
@@ -55,7 +59,10 @@ export function isGreen(run: Ended): boolean {
   return run.reason === 'exit' && run.exitCode === 0;
 }
 
-/** The verdict over one command. A run that was red and then green proves nothing, whichever side it is on. */
+/**
+ * The verdict over one command. A run that was red and then green proves nothing, whichever side it is on; nor does one that was green
+ * without running a test.
+ */
 export function judge(baseline: Run | null, after: Run | null): Verdict {
   if (after === null) return 'not_run';
   const before = baseline === null ? null : colorOf(baseline);
@@ -63,6 +70,7 @@ export function judge(baseline: Run | null, after: Run | null): Verdict {
     case 'flaky':
       return 'flaky';
     case 'green':
+      if (after.ranNoTest === true) return 'not_run';
       return before === 'red' ? 'fixed' : before === 'flaky' ? 'flaky' : 'passing';
     case 'red':
       return before === 'green' || before === 'flaky' ? 'regressed' : 'still_failing';

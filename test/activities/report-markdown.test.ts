@@ -47,6 +47,11 @@ test('a report says first whether it is verified, and everything that is not', (
 test('a report has its facts: cost, time, what was assumed, waived, answered, skipped, digests, how to reproduce', () => {
   const text = toMarkdown(
     report({
+      plan: [
+        { title: 'Read', status: 'done' },
+        { title: 'Write', status: 'in_progress' },
+        { title: 'Test', status: 'pending' },
+      ],
       answers: [{ id: 'q1', question: 'Which one?', answer: 'the second' }],
       assumptions: ['English is spoken.'],
       waived: [{ kind: 'file', name: 'a.txt', evidence: 'waived by ada: gone' }],
@@ -62,6 +67,7 @@ test('a report has its facts: cost, time, what was assumed, waived, answered, sk
   for (const wanted of [
     '| Cost | 1 turns, 2 tokens, 0.5000 USD |',
     '| Time | 3 s of work, 4 s of checks |',
+    '## Plan\n\n- [x] Read\n- [ ] Write (in progress)\n- [ ] Test',
     '## Answered\n\n- Which one? → the second',
     '## Assumed\n\n- English is spoken.',
     '## Waived\n\n- file `a.txt`: waived by ada: gone',
@@ -115,11 +121,13 @@ test('what was not done is listed, wherever it was left out', () => {
     checks: [check],
     syntax: [syntax],
     items: [item],
+    altered: ['test/a.test.js'],
     problem: 'no network',
   } as const;
   expect(skippedOf(facts).slice(1)).toEqual([
     'Not run: make (why)',
     'Syntax not checked (gofmt -e, 2 changed files): no such tool',
+    'The change alters what judges it, look at it yourself: test/a.test.js',
     'Not proven before the start: command pytest -q (not there)',
     'The work is not on its branch: no network',
   ]);

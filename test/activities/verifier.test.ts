@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { discoverAcceptance } from '../../src/activities/acceptance-discovery.ts';
 import { evidenceOf } from '../../src/activities/evidence.ts';
+import type { Snapshot } from '../../src/domain/snapshot.ts';
 import { verificationsOf } from '../../src/activities/verification-records.ts';
 import { blobId } from '../../src/store/blobs.ts';
 import { projects } from '../support/projects.ts';
@@ -158,3 +159,38 @@ test('commands and parsers run within the limits that were frozen, whatever the 
   expect(wide.verification.checks.map(({ after }) => after?.exitCode)).toEqual([0, 1, 0]);
   expect(wide.verification.syntax).toMatchObject([{ verdict: 'passing' }]);
 });
+
+test.each<[string, string, Partial<Snapshot>, string]>([
+  ['deletes the test that is red', 'rm test/add.test.js', {}, 'test/add.test.js'],
+  ['makes the red test agree with the bug', "sed -i 's/5/-1/' test/add.test.js", {}, 'test/add.test.js'],
+  ['makes the test script one that is always green', "sed -i 's/node --test/true/' package.json", {}, 'package.json'],
+  ['rewrites the script that judges it', "echo 'exit 0' > check.sh", { acceptance: ['bash check.sh'] }, 'check.sh'],
+])('a change that %s is green, and never without saying so', async (_, command, changes, path) => {
+  const { verify } = await verifierSetting({ ...projects.npm.files, 'check.sh': 'npm test\n' });
+  const acceptance = ['npm test'];
+  const { standing, verification } = await verify(command, {
+    acceptance,
+    verification: guards(acceptance),
+    ...changes,
+  });
+  expect(verification.checks).toMatchObject([{ verdict: 'fixed' }]);
+  expect(standing).toEqual({ verified: true, note: `the change alters what judges it: ${path}` });
+});
+
+test.each([
+  ['npm', 'rm -r test', 'npm test'],
+  ['Go', 'rm */*_test.go', 'go test ./...'],
+] as const)(
+  'a repository in %s whose tests are all gone is green and not verified',
+  async (language, command, acceptance) => {
+    const { files, program } = projects[language];
+    if (!inSandbox(program)) return;
+    const { verify } = await verifierSetting(files);
+    const { standing, verification } = await verify(command, { acceptance: [acceptance] });
+    expect(verification.checks).toMatchObject([
+      { verdict: 'not_run', after: { exitCode: 0, ranNoTest: true }, note: 'it ended green and ran no test' },
+    ]);
+    expect(standing).toEqual({ verified: false, note: '1 of 1 not run' });
+  },
+  180_000,
+);

@@ -205,14 +205,23 @@ test('every kind of item can be waived by its name, and a waiver of another kind
   }
 });
 
-test.each(['true', ' : ', 'echo ok', 'exit 0', 'true && echo "all green"'])(
-  '%s proves nothing: proposed, it decides nothing; demanded, it is run as somebody wants it',
-  (command) => {
-    const findings = [{ kind: 'command', name: command.trim(), confirmed: true, evidence: 'seen' }] as const;
-    const known: Known = { ...answered, findings };
-    const draft = ContractDraft.parse({ goal: 'g', acceptance: [command] });
-    expect(acceptanceOf(assess(mergeSkill(draft, null), known))).toEqual([]);
-    const task = { acceptance: [command.trim()], remote: null };
-    expect(acceptanceOf(assess(mergeSkill(draft, null, task), known))).toEqual([command.trim()]);
-  },
-);
+test.each([
+  'true',
+  ' : ',
+  'echo ok',
+  'exit 0',
+  'true && echo "all green"',
+  'npm test || true',
+  'npm test; exit 0',
+  'npm test;\ntrue',
+  'npm test &',
+  'npm test | tee log',
+  'make || echo red',
+])('%s proves nothing: proposed, it decides nothing; demanded, it is run as somebody wants it', (command) => {
+  const findings = [{ kind: 'command', name: command.trim(), confirmed: true, evidence: 'seen' }] as const;
+  const known: Known = { ...answered, findings };
+  const draft = ContractDraft.parse({ goal: 'g', acceptance: [command] });
+  expect(acceptanceOf(assess(mergeSkill(draft, null), known))).toEqual([]);
+  const task = { acceptance: [command.trim()], remote: null };
+  expect(acceptanceOf(assess(mergeSkill(draft, null, task), known))).toEqual([command.trim()]);
+});

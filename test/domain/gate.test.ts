@@ -92,3 +92,19 @@ test('the best round is the one with the fewest commands not green; of equals th
   expect(bestOf([])).toBeNull();
   expect(countNotGreen(round(0, ...verdicts))).toBe(4);
 });
+
+test('a result that is green by what it altered, or by commands of the model alone, is said to be so', () => {
+  const green = (claimed?: true): Check => ({ ...check('passing', false), ...(claimed && { claimed }) });
+  expect(standingOf(verification([green()]))).toEqual({ verified: true, note: null });
+  expect(standingOf(verification([green()], { altered: ['a', 'b', 'c', 'd', 'e'] }))).toEqual({
+    verified: true,
+    note: 'the change alters what judges it: a, b, c and 2 more',
+  });
+  const modelAlone = 'nobody but the model proposed the commands';
+  expect(standingOf(verification([green(true), check('flaky')])).note).toBe(`1 of 2 flaky; ${modelAlone}`);
+  expect(standingOf(verification([green(true), green()])).note).toBeNull();
+  expect(standingOf(verification([check('not_run')], { altered: ['a'] }))).toEqual({
+    verified: false,
+    note: '1 of 1 not run',
+  });
+});

@@ -11,6 +11,7 @@ const end = (exitCode: number | null, reason = 'exit'): CheckEnd => ({
 });
 const run = (first: CheckEnd, again: CheckEnd | null = null): CheckRun => ({ command: 'c', ...first, again });
 const green = run(end(0));
+const empty = run({ ...end(0), ranNoTest: true });
 const red = run(end(1), end(1));
 const flaky = run(end(1), end(0));
 const hanging = run(end(null, 'timeout'), end(null, 'timeout'));
@@ -28,6 +29,9 @@ test.each([
   [red, flaky, 'flaky'],
   [flaky, green, 'flaky'],
   [green, null, 'not_run'],
+  [green, empty, 'not_run'],
+  [red, empty, 'not_run'],
+  [empty, green, 'passing'],
 ] as const)('baseline %o, result %o is %s', (baseline, after, verdict) => {
   expect(judge(baseline, after)).toBe(verdict);
 });

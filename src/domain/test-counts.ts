@@ -1,0 +1,26 @@
+/** What test runners say when they are green because there was nothing to run. */
+const none = [
+  /\[no test files\]|\[no tests to run\]/, // go
+  /^(# |ℹ )tests 0$/m, // node --test
+  /^Ran 0 tests/m, // unittest
+  /^no tests ran\b|\bno tests ran in\b/m, // pytest
+  /^running 0 tests$/m, // cargo
+  /\bNo tests? (files? )?(found|to run|executed|ran)\b|\bno tests to run\b/i, // jest, vitest, surefire, mix, phpunit
+  /^> Task \S*test NO-SOURCE$/im, // gradle
+  /\b0 (examples|tests), 0 failures\b|^\s*0 passing\b/m, // rspec, mix, mocha
+  /\bNo test is available\b/, // dotnet
+];
+
+/** What they say when something was run. */
+const some = [
+  /^ok\s+\S+\s+(?!.*\[no tests to run\])\S/m,
+  /^(# |ℹ )tests [1-9]/m,
+  /^Ran [1-9]\d* tests?/m,
+  /\b[1-9]\d* (passed|passing|failed|examples?|tests?)\b/,
+  /\bTests run: [1-9]/,
+];
+
+/** True for the log of a command that ran no test though it is there to run tests: green, it proves nothing. */
+export function ranNoTest(log: string): boolean {
+  return none.some((words) => words.test(log)) && !some.some((words) => words.test(log));
+}

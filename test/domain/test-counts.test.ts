@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { ranNoTest } from '../../src/domain/test-counts.ts';
+
+/** As the runners print it. */
+test.each([
+  ['go', '?   \texample.test/a\t[no test files]\n?   \texample.test/b\t[no test files]\n'],
+  ['go, with a filter', 'ok  \texample.test/a\t0.002s [no tests to run]\n'],
+  ['node', 'ℹ tests 0\nℹ suites 0\nℹ pass 0\nℹ fail 0\n'],
+  ['node as TAP', 'TAP version 13\n1..0\n# tests 0\n# pass 0\n'],
+  [
+    'unittest',
+    '\n----------------------------------------------------------------------\nRan 0 tests in 0.000s\n\nOK\n',
+  ],
+  ['pytest', '\nno tests ran in 0.01s\n'],
+  ['cargo', '\nrunning 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n'],
+  ['jest', 'No tests found, exiting with code 0\n'],
+  ['vitest', 'No test files found, exiting with code 0\n'],
+  ['surefire', '[INFO] No tests to run.\n'],
+  ['gradle', '> Task :compileTestJava NO-SOURCE\n> Task :test NO-SOURCE\n'],
+  ['rspec', 'No examples found.\n\n0 examples, 0 failures\n'],
+  ['mocha', '\n  0 passing (1ms)\n'],
+  ['phpunit', 'No tests executed!\n'],
+])('%s says that it ran no test', (_, log) => {
+  expect(ranNoTest(log)).toBe(true);
+});
+
+test.each([
+  ['go', 'ok  \texample.test/a\t0.002s\n?   \texample.test/b\t[no test files]\n'],
+  ['go, from its cache', 'ok  \texample.test/a\t(cached)\n?   \texample.test/b\t[no test files]\n'],
+  ['node', 'ℹ tests 2\nℹ pass 2\n'],
+  ['unittest', 'Ran 1 test in 0.000s\n\nOK\n'],
+  ['pytest', '3 passed in 0.01s\n'],
+  ['cargo', 'running 2 tests\n\ntest result: ok. 2 passed; 0 failed\n\nDoc-tests a\n\nrunning 0 tests\n'],
+  ['jest', 'Tests:       4 passed, 4 total\n'],
+  ['surefire', '[INFO] Tests run: 3, Failures: 0\n[INFO] No tests to run.\n'],
+  ['several runners', 'ℹ tests 2\n?   \texample.test/b\t[no test files]\n'],
+  ['what is no runner at all', 'all files are formatted\n'],
+  ['nothing', ''],
+])('%s does not say so', (_, log) => {
+  expect(ranNoTest(log)).toBe(false);
+});
