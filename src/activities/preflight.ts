@@ -7,7 +7,7 @@ import { HoldfastError } from '../domain/failure.ts';
 import type { Base, Frozen } from '../domain/session.ts';
 import { whitelistFor } from '../domain/tools.ts';
 import type { Approval, Waiver } from '../domain/waiver.ts';
-import { canonicalJson, digestOf } from '../digest/canonical-json.ts';
+import { canonicalJson, digestOf, jsonOf } from '../digest/canonical-json.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { SessionGit } from '../git/session-git.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
@@ -164,8 +164,13 @@ export class Preflight {
   }
 
   async #edited(contract: Contract, edits: readonly string[]): Promise<Contract> {
-    const read = async (blob: string) =>
-      ContractEdit.parse(JSON.parse((await this.#parts.store.blobs.get(blob)).toString('utf8')));
+    const read = async (blob: string): Promise<ContractEdit> => {
+      // It came by a signal that named the blob: whoever sent it may have named anything.
+      const bytes = await this.#parts.store.blobs.get(blob).catch(() => Buffer.from('null'));
+      const parsed = ContractEdit.safeParse(jsonOf(bytes.toString('utf8')));
+      if (parsed.success) return parsed.data;
+      throw new HoldfastError('INVALID_REQUEST', `The blob ${blob} is no edit of a contract.`);
+    };
     return (await Promise.all(edits.map(read))).reduce(applyEdit, contract);
   }
 

@@ -47,8 +47,8 @@ export function toMarkdown(report: Report): string {
 
 function headlines({ failure, note, outcome, verified }: Report): string[] {
   const why = failure === null ? [] : [`**${failure.code}**: ${oneLine(failure.message)}\n\n${failure.remedy}`];
-  if (verified) return note === null ? why : [...why, `**VERIFIED, with a reservation: ${note}.**`];
-  return outcome === 'FAILED' ? why : [`**NOT VERIFIED: ${note ?? 'no acceptance command was run'}.**`];
+  if (verified) return note === null ? why : [...why, `**VERIFIED, with a reservation: ${inline(note)}.**`];
+  return outcome === 'FAILED' ? why : [`**NOT VERIFIED: ${inline(note ?? 'no acceptance command was run')}.**`];
 }
 
 function facts({ usage, ...report }: Report): string {
@@ -124,6 +124,11 @@ function table(rows: readonly (readonly [string, string | null])[]): string {
 /** What the agent or the repository wrote must not be able to begin a heading, a list or a line of ours. */
 function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim();
+}
+
+/** Names of files stand in it, which an agent chose: nothing of it is rendered. */
+function inline(text: string): string {
+  return oneLine(text).replace(/[*_`<>[\]\\]/g, '\\$&');
 }
 
 /** The agent's words stay its own. */

@@ -1,3 +1,5 @@
+import type { ZodType } from 'zod';
+import { Contract } from '../domain/contract.ts';
 import { countNotGreen, standingOf, type Verification } from '../domain/gate.ts';
 import type { State } from '../domain/session.ts';
 import { Snapshot } from '../domain/snapshot.ts';
@@ -10,7 +12,7 @@ import type { CommitManager } from './commit-manager.ts';
 import { driftsOf } from './drift-watch.ts';
 import { toMarkdown } from './report-markdown.ts';
 import { reproductionOf, skippedOf, type Report } from './report.ts';
-import { digestOf } from '../digest/canonical-json.ts';
+import { digestOf, jsonOf } from '../digest/canonical-json.ts';
 import type { Kept } from './work-keeper.ts';
 
 /** What a report is written about. */
@@ -70,9 +72,10 @@ export class ReportWriter {
     changes: readonly Change[],
     files: Record<string, string>,
   ): Promise<Report> {
-    const { id, task, base, contract, frozen, plan, createdAt } = session;
+    const { id, task, base, frozen, plan, createdAt } = session;
     const usage = await this.#store.journal.usage(id);
     const snapshot = frozen === null ? null : await this.#snapshot(frozen.digest);
+    const contract = (snapshot && (await this.#contract(snapshot.contract))) ?? session.contract;
     const { tree, branch, commit, problem, rounds } = kept;
     const round = rounds.findLast((verification) => verification.tree === tree);
     const { altered = [], checks = [], syntax = [] } = round ?? {};
@@ -135,8 +138,17 @@ export class ReportWriter {
 
   /** Null when it cannot be read any more: the end is told all the same. */
   async #snapshot(digest: string): Promise<Snapshot | null> {
+    return this.#read(digest, Snapshot);
+  }
+
+  /** What was agreed, and not what the records say by now. */
+  async #contract(digest: string): Promise<Contract | null> {
+    return this.#read(digest, Contract);
+  }
+
+  async #read<T>(digest: string, shape: ZodType<T>): Promise<T | null> {
     const bytes = await this.#store.blobs.get(digest).catch(() => null);
-    return bytes === null ? null : (Snapshot.safeParse(JSON.parse(bytes.toString('utf8'))).data ?? null);
+    return bytes === null ? null : (shape.safeParse(jsonOf(bytes.toString('utf8'))).data ?? null);
   }
 }
 

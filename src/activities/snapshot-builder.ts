@@ -1,4 +1,4 @@
-import { canonicalJson } from '../digest/canonical-json.ts';
+import { canonicalJson, jsonOf } from '../digest/canonical-json.ts';
 import type { Contract } from '../domain/contract.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Frozen } from '../domain/session.ts';
@@ -41,18 +41,10 @@ export class SnapshotBuilder {
    */
   async load(digest: string): Promise<Snapshot> {
     const text = (await this.#store.blobs.get(digest)).toString('utf8');
-    const parsed = Snapshot.safeParse(parseJson(text));
+    const parsed = Snapshot.safeParse(jsonOf(text));
     if (!parsed.success || canonicalJson(parsed.data) !== text) {
       throw new HoldfastError('SNAPSHOT_TAMPERED', `The blob ${digest} is not a snapshot.`);
     }
     return parsed.data;
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

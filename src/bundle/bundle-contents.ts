@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { jsonOf } from '../digest/canonical-json.ts';
 import type { BundleFault } from './verify-bundle.ts';
 
 const OneRun = z.looseObject({
@@ -86,12 +87,4 @@ export function readContents(texts: ReadonlyMap<string, string | null>, faults: 
     rounds: rounds.toSorted((one, other) => one.round - other.round),
     events: events ?? null,
   };
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
-import { digestOf } from '../digest/canonical-json.ts';
+import { digestOf, jsonOf } from '../digest/canonical-json.ts';
 import { contradictionsIn } from './contradictions.ts';
 import { Manifest, MANIFEST, MANIFEST_DIGEST, manifestText } from './manifest.ts';
 import { readTarHeader, TAR_BLOCK, tarEnd, tarPadding } from './tar.ts';
@@ -129,12 +129,4 @@ function compare({ parts }: Manifest, found: readonly Found[], faults: BundleFau
   }
   for (const { name } of found.slice(parts.length))
     faults.push({ part: name, message: 'the manifest does not know it' });
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -9,6 +9,15 @@ export function canonicalJson(value: unknown): string {
   return text;
 }
 
+/** The value of a JSON text; undefined when it is none. */
+export function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** SHA-256 of some bytes, as `sha256:` and hex: also the id of the blob that holds them. */
 export function digestOf(bytes: Uint8Array | string): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;

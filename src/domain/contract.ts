@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { isAlwaysGreen } from './always-green.ts';
 import { pathFault } from './relative-path.ts';
 import { inputName } from './skill.ts';
 import { itemKinds, Waiver, type ItemKind } from './waiver.ts';
@@ -158,25 +159,8 @@ export function acceptanceOf({ items }: Contract): string[] {
   const chosen =
     demanded.length > 0
       ? demanded.filter(({ state }) => state !== 'waived')
-      : commands.filter(({ name, state }) => state === 'satisfied' && !provesNothing(name));
+      : commands.filter(({ name, state }) => state === 'satisfied' && !isAlwaysGreen(name));
   return chosen.map(({ name }) => name);
-}
-
-/**
- * A command that is green whatever the work was: proposed by a model that a file told so, it would pass for proof. In doubt it is one:
- * whoever wants such a command can demand it.
- */
-function provesNothing(command: string): boolean {
-  const lists = command.split(/;|\n/).filter((list) => list.trim() !== '');
-  const last = lists.at(-1) ?? ''; // Its end is the end of the whole.
-  if (/(^|[^&>])&\s*$/.test(last)) return true; // It goes on in the background.
-  if (/\|\s*(cat|tee|head|tail|sort|wc|less|cut|tr)\b[^|&]*$/.test(last) && !command.includes('pipefail')) return true;
-  const [first = '', ...alternatives] = last.split('||');
-  return isAlwaysGreen(first) || alternatives.some(isAlwaysGreen);
-}
-
-function isAlwaysGreen(list: string): boolean {
-  return list.split('&&').every((part) => /^\s*(true|:|exit( 0)?|(echo|printf)\b[^<>|`$]*)?\s*$/.test(part));
 }
 
 /** True for who only suggests a command: what was red before may stay red then. */

@@ -1,3 +1,4 @@
+import { isAlwaysGreen } from './always-green.ts';
 import type { Check, SyntaxCheck, Verdict } from './verdict.ts';
 
 const MAX_NAMED = 3;
@@ -64,7 +65,7 @@ export function bestOf(rounds: readonly Verification[]): Verification | null {
 
 /** What a standing is drawn from. */
 type Judged = Pick<Verification, 'strategy' | 'altered'> & {
-  readonly checks: readonly Pick<Check, 'verdict' | 'claimed'>[];
+  readonly checks: readonly Pick<Check, 'command' | 'verdict' | 'claimed'>[];
 };
 
 /** Whether the result may be called verified, and if not, why; or what must be said though it is. */
@@ -85,13 +86,16 @@ export function standingOf(judged: Judged): Standing {
 
 function reservationsOn({ checks, altered = [] }: Judged): string[] {
   const flaky = checks.filter(({ verdict }) => verdict === 'flaky').length;
+  const proving = checks.filter(({ command, verdict }) => verdict !== 'flaky' && !isAlwaysGreen(command));
+  const names = altered
+    .slice(0, MAX_NAMED)
+    .map((path) => (/^[\w@%+=:,./-]+$/.test(path) ? path : JSON.stringify(path)));
   const more = altered.length > MAX_NAMED ? ` and ${altered.length - MAX_NAMED} more` : '';
   return [
     ...(flaky > 0 ? [`${flaky} of ${checks.length} flaky`] : []),
-    ...(altered.length > 0
-      ? [`the change alters what judges it: ${altered.slice(0, MAX_NAMED).join(', ')}${more}`]
-      : []),
-    ...(checks.every(({ verdict, claimed }) => verdict === 'flaky' || claimed === true)
+    ...(altered.length > 0 ? [`the change alters what judges it: ${names.join(', ')}${more}`] : []),
+    ...(proving.length === 0 ? ['every command that is green is so whatever the work is'] : []),
+    ...(proving.length > 0 && proving.every(({ claimed }) => claimed === true)
       ? ['nobody but the model proposed the commands']
       : []),
   ];

@@ -117,6 +117,16 @@ test('a tool or a host that a person lets stand is given by it, whoever named it
   expect(snapshot.tools).toContain('task');
 });
 
+test('a blob that is no edit is refused in words, whoever named it, and not tried for ever', async () => {
+  const { check, store } = await preflightSetting();
+  const wrong = await Promise.all(
+    ['{"goal":1}', 'no JSON', '{}'].map((text) => store.blobs.put('ses_preflight', text)),
+  );
+  for (const blob of [...wrong, `sha256:${'0'.repeat(64)}`]) {
+    await expect(check({ edits: [blob] })).rejects.toMatchObject({ code: 'INVALID_REQUEST', retryable: false });
+  }
+});
+
 test.each(['10.0.0.1', 'https://a.example', '*'])('%s is no host that an edit could give', (rule) => {
   expect(ContractEdit.safeParse({ egress: [rule] }).success).toBe(false);
 });

@@ -2,8 +2,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Report } from '../../src/activities/report.ts';
 import { canonicalJson } from '../../src/digest/canonical-json.ts';
+import { HoldfastError, toFailure } from '../../src/domain/failure.ts';
 import type { Turn } from '../support/scripted-model/scenario.ts';
+import { sampleContract } from '../api/sample-contract.ts';
 import { executionSetting, type ExecutionSetting } from './execution-setting.ts';
 import { SESSION } from './runner-setting.ts';
 
@@ -99,4 +102,17 @@ test('a checkpoint that the records say has another tree than Temporal saw pause
   sql(setting, 'DELETE FROM checkpoints WHERE turn = 2');
   await expect(setting.chunk(1, { reached })).rejects.toMatchObject({ code: 'CHECKPOINT_TAMPERED' });
   expect(setting.model.journal()).toHaveLength(asked);
+});
+
+test('what the records say of the contract after the freeze is not what the report tells', async () => {
+  const setting = await executionSetting(scenario);
+  const agreed = sampleContract(true);
+  const forged = { ...agreed, goal: 'Something else.', assumptions: ['Nobody minds.'] };
+  sql(setting, 'UPDATE sessions SET contract_json = ?', JSON.stringify(forged));
+  const failure = toFailure(new HoldfastError('BLOCKED', 'No way.'));
+  await setting.execution.conclude(SESSION, { phase: 'FAILED', failure, from: 'EXECUTING' }, never);
+  const report = JSON.parse(
+    (await setting.store.artifacts.read(SESSION, 'report.json')).bytes.toString('utf8'),
+  ) as Report;
+  expect(report).toMatchObject({ goal: agreed.goal, assumptions: agreed.assumptions });
 });

@@ -107,4 +107,8 @@ test('a result that is green by what it altered, or by commands of the model alo
     verified: false,
     note: '1 of 1 not run',
   });
+  const always = { ...green(), command: 'npm test || true' };
+  expect(standingOf(verification([always])).note).toBe('every command that is green is so whatever the work is');
+  const hostile = standingOf(verification([green()], { altered: ['a\n# b.test.js'] })).note;
+  expect(hostile).toBe('the change alters what judges it: "a\\n# b.test.js"');
 });
