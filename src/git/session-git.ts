@@ -197,7 +197,7 @@ export class SessionGit {
   /** SHA-256 of the content of files, in their order; what was hashed of the same mirror before is not read again. */
   async hashFiles(files: readonly TrackedFile[]): Promise<{ path: string; sha256: string }[]> {
     if (files.length === 0) return [];
-    const [borrowed] = this.#borrowed();
+    const [borrowed] = this.borrowed();
     const hashes = await hashBlobsOnce(
       this.gitDir,
       borrowed === undefined ? this.gitDir : dirname(borrowed),
