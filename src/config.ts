@@ -68,6 +68,10 @@ export interface Config {
     readonly port: number;
     readonly uiPort: number;
     readonly taskQueue: string;
+    /** True when what Temporal keeps is encrypted. */
+    readonly isSealed: boolean;
+    /** Where the Web UI is, whose pages may have it decrypted. */
+    readonly uiOrigins: readonly string[];
   };
   readonly maxHistoryEvents: number;
   readonly logLevel: string;
@@ -80,6 +84,20 @@ const DAY_MS = 24 * 3_600_000;
 const integer = (fallback: number, min: number, max = Number.MAX_SAFE_INTEGER) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
 const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1');
+
+/** Several values, separated by commas. */
+const listOf = <T extends z.ZodType<string, string>>(item: T) =>
+  z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((part) => part.trim())
+        .filter(Boolean),
+    )
+    .pipe(z.array(item));
+const network = z.union([z.cidrv4(), z.cidrv6()], { error: 'must be networks as address/prefix, separated by commas' });
 
 /** The environment, variable by variable; the table in the README is made of these. */
 const Environment = z.object({
@@ -115,18 +133,7 @@ const Environment = z.object({
   SANDBOX: z.enum(['bwrap', 'off']).default('bwrap'),
   SANDBOX_UID: integer(1001, 1).optional(),
   SANDBOX_GID: integer(1001, 1).optional(),
-  EGRESS_PRIVATE_NETWORKS: z
-    .string()
-    .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((network) => network.trim())
-        .filter(Boolean),
-    )
-    .pipe(
-      z.array(z.union([z.cidrv4(), z.cidrv6()], { error: 'must be networks as address/prefix, separated by commas' })),
-    ),
+  EGRESS_PRIVATE_NETWORKS: listOf(network),
   WEBHOOK_ALLOW_PRIVATE: flag.optional(),
   FORGE_ALLOW_PRIVATE: flag.optional(),
   WEBHOOK_RETRIES: integer(5, 0, 20),
@@ -135,6 +142,8 @@ const Environment = z.object({
   TEMPORAL_PORT: integer(7233, 0, 65_535),
   TEMPORAL_UI_PORT: integer(8233, 0, 65_535),
   TEMPORAL_TASK_QUEUE: z.string().min(1).default('holdfast'),
+  TEMPORAL_ENCRYPTION: flag.default(false),
+  TEMPORAL_UI_ORIGINS: listOf(z.url({ protocol: /^https?$/, error: 'must be origins, separated by commas' })),
   MAX_HISTORY_EVENTS: integer(4000, 50, 40_000),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   DEMO: flag.default(false),
@@ -228,6 +237,11 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
       port: vars.TEMPORAL_PORT,
       uiPort: vars.TEMPORAL_UI_PORT,
       taskQueue: vars.TEMPORAL_TASK_QUEUE,
+      isSealed: vars.TEMPORAL_ENCRYPTION,
+      uiOrigins:
+        vars.TEMPORAL_UI_ORIGINS.length > 0
+          ? vars.TEMPORAL_UI_ORIGINS.map((url) => new URL(url).origin)
+          : ['127.0.0.1', 'localhost'].map((host) => `http://${host}:${vars.TEMPORAL_UI_PORT}`),
     },
     maxHistoryEvents: vars.MAX_HISTORY_EVENTS,
     logLevel: vars.LOG_LEVEL,

@@ -21,7 +21,9 @@ async function main(config: Config): Promise<void> {
   const temporal = isServerNamed() ? null : await embeddedTemporal(config, logger);
   await register(temporal?.address);
 
-  const env = { ...process.env, ...(temporal && { TEMPORAL_ADDRESS: temporal.address }) };
+  const ours = temporal && { TEMPORAL_ADDRESS: temporal.address };
+  const uiOrigins = temporal && { TEMPORAL_UI_ORIGINS: originsOf(temporal.uiUrl) };
+  const env = { ...uiOrigins, ...process.env, ...ours };
   const supervisor = new Supervisor({ logger, pidFile, env, hangMs: config.hangMs });
   const stop = async (code: number): Promise<void> => {
     logger.info('stopping: the worker drains first, Temporal goes last');
@@ -41,8 +43,10 @@ async function main(config: Config): Promise<void> {
   logger.info({ api: `http://${config.host}:${config.port}`, temporalUi: ui, data: config.dataDir }, 'ready');
 }
 
-function embeddedTemporal({ dataDir, temporal }: Config, logger: Logger): Promise<KeptServer> {
-  return KeptServer.start({ directory: dataDir, port: temporal.port, uiPort: temporal.uiPort }, logger);
+function embeddedTemporal({ dataDir, host, port, temporal }: Config, logger: Logger): Promise<KeptServer> {
+  const codecEndpoint = temporal.isSealed ? `http://${host}:${port}/v1/codec` : undefined;
+  const ports = { port: temporal.port, uiPort: temporal.uiPort };
+  return KeptServer.start({ directory: dataDir, ...ports, codecEndpoint }, logger);
 }
 
 /** The server needs a moment after its port is open. */
@@ -58,4 +62,9 @@ async function register(address: string | undefined): Promise<void> {
       await sleep(500);
     }
   }
+}
+
+/** People open the Web UI under either name. */
+function originsOf(uiUrl: string): string {
+  return [uiUrl, uiUrl.replace('127.0.0.1', 'localhost')].join(',');
 }

@@ -32,9 +32,10 @@ import { KnownSecrets } from './redaction/known-secrets.ts';
 import { createSandbox } from './sandbox/create-sandbox.ts';
 import { defaultLimits } from './sandbox/limits.ts';
 import type { Sandbox } from './sandbox/sandbox.ts';
-import { openStore, type Store } from './store/store.ts';
+import { openKeyRing, openStore, type Store } from './store/store.ts';
 import { reportReady } from './supervisor.ts';
 import { connectWorker, createClient, temporalOptions, untilAnswering } from './temporal/connection.ts';
+import { dataConverterFor } from './temporal/data-converter.ts';
 import { handBackDeadAttempts } from './temporal/dead-attempts.ts';
 import { isDeadWorker, workerIdentity } from './temporal/process-identity.ts';
 import { registerSearchAttributes } from './temporal/search-attributes.ts';
@@ -61,7 +62,8 @@ async function runWorker(config: Config): Promise<void> {
   logger.info({ sandbox: sandbox.kind, enforcement: sandbox.enforcement }, 'sandbox');
   if (sandbox.kind === 'off')
     logger.warn('SANDBOX=off: commands of the agent run WITHOUT ANY ISOLATION on this machine');
-  const store = openStore({ directory: config.sessionsDir, masterKeys: config.masterKeys, known });
+  const stored = { directory: config.sessionsDir, masterKeys: config.masterKeys };
+  const store = openStore({ ...stored, known });
   const options = temporalOptions(`127.0.0.1:${config.temporal.port}`);
   const hostFile = join(config.dataDir, 'host-id');
   const identity = workerIdentity(hostFile);
@@ -69,12 +71,15 @@ async function runWorker(config: Config): Promise<void> {
   const connection = await connectWorker(options, (error) =>
     logger.warn({ error: String(error) }, 'waiting for Temporal'),
   );
+  const ring = config.temporal.isSealed ? openKeyRing({ ...stored, known }) : null;
+  const dataConverter = dataConverterFor(ring);
   const worker = await Worker.create({
     connection,
     namespace: options.namespace,
     taskQueue: config.temporal.taskQueue,
     identity,
-    workflowBundle: await loadWorkflowBundle(join(config.dataDir, 'cache')),
+    ...(dataConverter && { dataConverter }),
+    workflowBundle: await loadWorkflowBundle(join(config.dataDir, 'cache'), dataConverter?.failureConverterPath),
     activities: createActivities(
       compose({
         config,
@@ -92,7 +97,7 @@ async function runWorker(config: Config): Promise<void> {
     shutdownGraceTime: config.shutdownGraceMs,
     maxConcurrentActivityTaskExecutions: 100,
   });
-  const client = createClient(options);
+  const client = createClient(options, dataConverter);
   await registerSearchAttributes(client);
   const handBack = async (isDead: (worker: string) => boolean): Promise<void> => {
     const count = await handBackDeadAttempts(client, await heldWorkflows(store), isDead);

@@ -6,6 +6,7 @@ import { HoldfastError } from '../domain/failure.ts';
 import { authenticate } from './auth.ts';
 import { contractRoutes } from './contract-routes.ts';
 import { handleErrors, refuseInvalid, type ErrorLog } from './errors.ts';
+import { CODEC_PATH, codecCors, codecRoutes, isFromUi, type CodecDeps } from './codec-routes.ts';
 import { keyRoutes } from './key-routes.ts';
 import { healthRoutes, type HealthDeps } from './health.ts';
 import { documentRoutes } from './session-documents.ts';
@@ -19,16 +20,19 @@ export interface AppDeps extends SessionRouteDeps, HealthDeps {
   /** The keys of this moment; none: only this machine may call. */
   readonly apiKeys: () => readonly string[];
   readonly log: ErrorLog;
+  /** Null where Temporal's payloads are not encrypted. */
+  readonly codec: CodecDeps | null;
 }
 
 /** The HTTP API as a value: it can be called in a test without a port. */
 export function createApp(deps: AppDeps): OpenAPIHono {
-  const { apiKeys, log, store, version } = deps;
+  const { apiKeys, codec, log, store, version } = deps;
   const app = new OpenAPIHono({ defaultHook: refuseInvalid });
   handleErrors(app, log, () => store.known.all());
   app.use(requestId());
   app.use(secureHeaders());
-  app.use(authenticate(apiKeys));
+  if (codec !== null) app.use(`${CODEC_PATH}/*`, codecCors(codec));
+  app.use(authenticate(apiKeys, (path, origin) => codec !== null && isFromUi(codec, path, origin)));
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,
@@ -44,6 +48,7 @@ export function createApp(deps: AppDeps): OpenAPIHono {
   app.route('/api/sessions', contractRoutes(deps));
   app.route('/api/sessions', documentRoutes(store));
   app.route('/api/master-keys', keyRoutes(store));
+  if (codec !== null) app.route(CODEC_PATH, codecRoutes(codec));
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', {
     type: 'http',
     scheme: 'bearer',

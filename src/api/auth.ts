@@ -7,8 +7,12 @@ const open = ['/healthz', '/readyz'];
 /**
  * Who may call. With keys: whoever carries one as a bearer token. Without: only the machine's own user, so only loopback names as
  * `Host` (a page elsewhere that rebinds its name to 127.0.0.1 has another) and no foreign `Origin` (a page that posts across sites).
+ * @param isFriend true for pages of another origin that may call this path all the same.
  */
-export function authenticate(keys: () => readonly string[]): MiddlewareHandler {
+export function authenticate(
+  keys: () => readonly string[],
+  isFriend: (path: string, origin: string) => boolean = () => false,
+): MiddlewareHandler {
   return async (c, next) => {
     const known = keys();
     if (known.length > 0) {
@@ -20,6 +24,7 @@ export function authenticate(keys: () => readonly string[]): MiddlewareHandler {
     const host = c.req.header('host') ?? '';
     if (!isLoopbackHost(host)) throw new HoldfastError('FORBIDDEN_ORIGIN', `The host ${host} is not a loopback name.`);
     const origin = c.req.header('origin');
+    if (origin !== undefined && isFriend(c.req.path, origin)) return next();
     if (origin !== undefined && origin !== `http://${host}`)
       throw new HoldfastError('FORBIDDEN_ORIGIN', `The origin ${origin} is not this server.`);
     if (c.req.header('sec-fetch-site') === 'cross-site')

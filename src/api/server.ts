@@ -8,13 +8,18 @@ import { checkSource } from '../git/repository-url.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { isPriced } from '../model/catalogue.ts';
 import { KnownSecrets } from '../redaction/known-secrets.ts';
-import { openStore, type Store } from '../store/store.ts';
+import { openKeyRing, openStore, type Store } from '../store/store.ts';
 import { reportReady } from '../supervisor.ts';
+import type { KeyRing } from '../sealing/key-ring.ts';
+import { codecEndpoint } from '../temporal/codec-endpoint.ts';
 import { createClient, temporalOptions } from '../temporal/connection.ts';
+import { dataConverterFor } from '../temporal/data-converter.ts';
+import { SealedPayloads } from '../temporal/payload-codec.ts';
 import { registerSearchAttributes } from '../temporal/search-attributes.ts';
 import { holdfastVersion } from '../version.ts';
 import { createApp } from './app.ts';
 import { assertMayListen } from './auth.ts';
+import type { CodecDeps } from './codec-routes.ts';
 import { SessionManager } from './session-manager.ts';
 import { checkWebhookUrl } from './webhook-url.ts';
 
@@ -29,8 +34,10 @@ async function main(config: Config): Promise<void> {
   armFaultPoints(process.env['TEST_FAULT_POINTS'], 'api', (facts, message) => logger.warn(facts, message));
   const apiKeys = () => apiKeysOf(config, known);
   assertMayListen(config.host, apiKeys());
-  const store = openStore({ directory: config.sessionsDir, masterKeys: config.masterKeys, known });
-  const client = createClient(temporalOptions(`127.0.0.1:${config.temporal.port}`));
+  const stored = { directory: config.sessionsDir, masterKeys: config.masterKeys, known };
+  const store = openStore(stored);
+  const ring = config.temporal.isSealed ? openKeyRing(stored) : null;
+  const client = createClient(temporalOptions(`127.0.0.1:${config.temporal.port}`), dataConverterFor(ring));
   const { patience, maxHistoryEvents, webhook, limits, model, preflightTimeoutMs, allowedRoots, workingDir } = config;
   const defaults = {
     taskQueue: config.temporal.taskQueue,
@@ -57,6 +64,7 @@ async function main(config: Config): Promise<void> {
     version: holdfastVersion,
     sandbox: config.sandbox.mode,
     log: logger,
+    codec: codecOf(config, ring),
   });
   const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }, ({ port }) => {
     logger.info({ url: `http://${config.host}:${port}` }, 'api ready');
@@ -88,6 +96,10 @@ async function main(config: Config): Promise<void> {
     if ('closeIdleConnections' in server) setInterval(() => server.closeIdleConnections(), 50).unref();
     setTimeout(() => process.exit(0), 3000).unref();
   }
+}
+
+function codecOf({ temporal: { uiOrigins } }: Config, ring: KeyRing | null): CodecDeps | null {
+  return ring === null ? null : { endpoint: codecEndpoint(new SealedPayloads(ring)), uiOrigins };
 }
 
 /** Read anew each time: a key that is taken out of its file no longer opens anything. */

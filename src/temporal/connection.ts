@@ -1,4 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
 
@@ -33,8 +34,9 @@ export function isServerNamed(): boolean {
 }
 
 /** A client that connects when it is first used: an API can start while Temporal is down. */
-export function createClient({ connectionOptions, namespace }: TemporalOptions): Client {
-  return new Client({ connection: lazyConnection(connectionOptions), namespace });
+export function createClient({ connectionOptions, namespace }: TemporalOptions, dataConverter?: DataConverter): Client {
+  const connection = lazyConnection(connectionOptions);
+  return new Client({ connection, namespace, ...(dataConverter && { dataConverter }) });
 }
 
 /**

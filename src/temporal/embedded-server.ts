@@ -34,6 +34,8 @@ export interface EmbeddedServerOptions {
   readonly uiPort: number;
   /** True when others know the port already: it is had or nothing is. */
   readonly pinned?: boolean;
+  /** Where the Web UI has payloads decrypted, if they are encrypted. */
+  readonly codecEndpoint?: string | undefined;
 }
 
 /** What is noted beside the database, for the next start to find. */
@@ -65,7 +67,7 @@ export async function startEmbeddedServer(options: EmbeddedServerOptions): Promi
   }
   const log = join(directory, 'temporal.log');
   const { namespace } = temporalOptions();
-  const pid = launch(cli, { directory, port, uiPort }, namespace, log);
+  const pid = launch(cli, { ...options, port, uiPort }, namespace, log);
   const note: Note = { pid, start: processStart(pid), port, uiPort };
   writeFileSync(`${noteFile}.tmp`, JSON.stringify(note));
   renameSync(`${noteFile}.tmp`, noteFile);
@@ -87,7 +89,8 @@ function launch(cli: string, options: EmbeddedServerOptions, namespace: string, 
   // WAL and FULL: a workflow that was accepted survives the loss of power, as the records do.
   const durable = ['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=2'];
   // A session of its own: Ctrl-C in the terminal must not end the server before the workers have drained.
-  const child = spawn(cli, [...args, ...durable, '--log-level', 'warn'], {
+  const codec = options.codecEndpoint === undefined ? [] : ['--ui-codec-endpoint', options.codecEndpoint];
+  const child = spawn(cli, [...args, ...durable, ...codec, '--log-level', 'warn'], {
     detached: true,
     stdio: ['ignore', output, output],
     cwd: directory,

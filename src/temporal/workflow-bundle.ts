@@ -8,12 +8,19 @@ const root = join(import.meta.dirname, '..');
 /**
  * The workflows as one script for the sandbox. Built once and kept under the hash of everything it is made of;
  * building takes about a second, reading it none.
+ * @param failureConverterPath what makes failures of errors in it, where that is not Temporal's own.
  */
-export async function loadWorkflowBundle(cacheDirectory: string): Promise<{ readonly code: string }> {
-  const file = join(cacheDirectory, `workflows-${contentHash()}.js`);
+export async function loadWorkflowBundle(
+  cacheDirectory: string,
+  failureConverterPath?: string,
+): Promise<{ readonly code: string }> {
+  const kind = failureConverterPath === undefined ? 'workflows' : 'workflows-sealed';
+  const file = join(cacheDirectory, `${kind}-${contentHash()}.js`);
   const cached = read(file);
   if (cached !== null) return { code: cached };
-  const { code } = await bundleWorkflowCode({ workflowsPath: join(root, 'workflows', 'index.ts'), logger: quiet });
+  const workflowsPath = join(root, 'workflows', 'index.ts');
+  const own = failureConverterPath !== undefined && { failureConverterPath };
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: quiet, ...own });
   mkdirSync(cacheDirectory, { recursive: true });
   const temporary = `${file}.${process.pid}.tmp`;
   writeFileSync(temporary, code);
@@ -23,7 +30,9 @@ export async function loadWorkflowBundle(cacheDirectory: string): Promise<{ read
 
 function contentHash(): string {
   const hash = createHash('sha256');
-  const sources = globSync(['workflows/**/*.ts', 'domain/**/*.ts'], { cwd: root }).toSorted();
+  const sources = globSync(['workflows/**/*.ts', 'domain/**/*.ts', 'temporal/failure-converter.ts'], {
+    cwd: root,
+  }).toSorted();
   for (const path of sources)
     hash
       .update(path)

@@ -45,6 +45,7 @@ export function api(changes: Partial<AppDeps> | ((store: Store) => Partial<AppDe
     version: '0.0.0',
     sandbox: 'bwrap',
     log: { error: () => undefined },
+    codec: null,
     ...(typeof changes === 'function' ? changes(store) : changes),
   });
   const call = async (method: string, path: string, options: RequestInit = {}) => {
