@@ -5,6 +5,7 @@ import * as z from 'zod';
 import { HoldfastError } from './domain/failure.ts';
 import { ModelSpec } from './domain/model-spec.ts';
 import type { Limits } from './domain/session.ts';
+import type { OutboundPolicy } from './domain/network-address.ts';
 import type { StuckLimits } from './domain/stuck.ts';
 import { secretFrom, secretThatMustBeThere, type Secret } from './secret.ts';
 
@@ -50,19 +51,20 @@ export interface Config {
   };
   /** Networks that are not public and that commands may reach all the same, where a task names the host. */
   readonly egress: { readonly privateNetworks: readonly string[] };
+  /** Where the server itself may go for repositories. */
+  readonly outbound: OutboundPolicy;
   readonly checkTimeoutMs: number;
   /** A mirror that no session has used for so long is removed. */
   readonly mirrorKeepMs: number;
   readonly webhook: {
     readonly allowPrivate: boolean;
+    readonly networks: readonly string[];
     readonly retries: number;
     readonly backoffMs: number;
     readonly timeoutMs: number;
   };
-  readonly forge: {
-    /** Lets forges lie on loopback and in private networks. */
-    readonly allowPrivate: boolean;
-  };
+  /** Where forges may lie. */
+  readonly forge: OutboundPolicy;
   readonly temporal: {
     /** Of the embedded server. */
     readonly port: number;
@@ -134,6 +136,7 @@ const Environment = z.object({
   SANDBOX_UID: integer(1001, 1).optional(),
   SANDBOX_GID: integer(1001, 1).optional(),
   EGRESS_PRIVATE_NETWORKS: listOf(network),
+  OUTBOUND_PRIVATE_NETWORKS: listOf(network),
   WEBHOOK_ALLOW_PRIVATE: flag.optional(),
   FORGE_ALLOW_PRIVATE: flag.optional(),
   WEBHOOK_RETRIES: integer(5, 0, 20),
@@ -185,6 +188,8 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
   const dataDir = resolve(vars.DATA_DIR);
   const secret = (name: (typeof secretNames)[number]) => secretFrom(env, name);
   const apiKeys = secret('API_KEYS');
+  // One person on one machine may well have servers there; one that others can reach must not be made to call them.
+  const isAlone = apiKeys.reveal() === undefined;
   return {
     host: vars.HOST,
     port: vars.PORT,
@@ -225,14 +230,15 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
     mirrorKeepMs: vars.MIRROR_KEEP_DAYS * DAY_MS,
     sandbox: { mode: vars.SANDBOX, uid: vars.SANDBOX_UID, gid: vars.SANDBOX_GID },
     egress: { privateNetworks: vars.EGRESS_PRIVATE_NETWORKS },
+    outbound: { allowPrivate: isAlone, networks: vars.OUTBOUND_PRIVATE_NETWORKS },
     webhook: {
-      // One person on one machine may well call back to it; a server that others can reach must not be made to.
-      allowPrivate: vars.WEBHOOK_ALLOW_PRIVATE ?? apiKeys.reveal() === undefined,
+      allowPrivate: vars.WEBHOOK_ALLOW_PRIVATE ?? isAlone,
+      networks: vars.OUTBOUND_PRIVATE_NETWORKS,
       retries: vars.WEBHOOK_RETRIES,
       backoffMs: vars.WEBHOOK_BACKOFF_MS,
       timeoutMs: vars.WEBHOOK_TIMEOUT_MS,
     },
-    forge: { allowPrivate: vars.FORGE_ALLOW_PRIVATE ?? apiKeys.reveal() === undefined },
+    forge: { allowPrivate: vars.FORGE_ALLOW_PRIVATE ?? isAlone, networks: vars.OUTBOUND_PRIVATE_NETWORKS },
     temporal: {
       port: vars.TEMPORAL_PORT,
       uiPort: vars.TEMPORAL_UI_PORT,

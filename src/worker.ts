@@ -124,7 +124,7 @@ async function runWorker(config: Config): Promise<void> {
 }
 
 function keepSwept(config: Config, store: Store, sandbox: Sandbox, logger: Logger): NodeJS.Timeout {
-  const git = new GitManager({ sandbox, directory: config.workingDir });
+  const git = new GitManager({ sandbox, directory: config.workingDir, network: config.outbound });
   const sweep = (): void =>
     void sweepEndedSessions({ git, store }).catch((error: unknown) =>
       logger.warn({ error: String(error) }, 'directories of ended sessions are left'),
@@ -155,14 +155,14 @@ interface Parts {
 }
 
 function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: Parts): ActivityDependencies {
-  const git = new GitManager({ sandbox, directory: config.workingDir });
+  const git = new GitManager({ sandbox, directory: config.workingDir, network: config.outbound });
   const credentials = new Credentials(store, {
     spec: config.model,
     key: () => store.known.learnOfServer('LLM_API_KEY', config.modelKey.reveal()),
   });
   const sources = new SourceImporter({ store, git, credentials });
   const snapshots = new SnapshotBuilder(store);
-  const transport = forgeTransport({ allowPrivate: config.forge.allowPrivate });
+  const transport = forgeTransport(config.forge);
   const pullRequests = new PullRequests({ store, credentials, transport });
   const commits = new CommitManager({ git, store, credentials, pullRequests });
   const delivery = new DeliveryProbe({ git, credentials, pullRequests });

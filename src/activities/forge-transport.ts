@@ -1,5 +1,6 @@
 import { Agent, request } from 'undici';
 import { HoldfastError } from '../domain/failure.ts';
+import type { OutboundPolicy } from '../domain/network-address.ts';
 import type { ForgeAnswer, ForgeTransport } from '../git/forges/forge-api.ts';
 import { guardedConnector } from './guarded-connector.ts';
 
@@ -8,8 +9,8 @@ const TIMEOUT_MS = 30_000;
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /** The way to forges: through the guarded connector, without redirects, and with a bounded wait and answer. */
-export function forgeTransport(options: { readonly allowPrivate: boolean }): ForgeTransport {
-  const connect = guardedConnector({ allowPrivate: options.allowPrivate, timeoutMs: TIMEOUT_MS });
+export function forgeTransport(policy: Pick<OutboundPolicy, 'allowPrivate'> & Partial<OutboundPolicy>): ForgeTransport {
+  const connect = guardedConnector({ ...policy, timeoutMs: TIMEOUT_MS });
   // Nothing has to be closed at the end: an idle connection keeps no process alive.
   const dispatcher = new Agent({ connect, keepAliveTimeout: 1000 });
   return async ({ method, url, headers, body }) => {

@@ -1,22 +1,31 @@
-import { BlockList, connect as connectSocket, isIP } from 'node:net';
+import { lookup as resolveByDns, type LookupAddress, type LookupOptions } from 'node:dns';
+import { connect as connectSocket, isIP, type LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
-import { privateNetworks } from '../domain/network-address.ts';
+import { mayDial, type OutboundPolicy } from '../domain/network-address.ts';
+
+type Resolve = (
+  host: string,
+  options: LookupOptions & { readonly all: true },
+  done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
 
 /**
- * A connector for undici that checks the address which is really dialled, so that neither a name nor a rebinding leads inside.
- * The check is made by the socket itself: undici's own `blockList` option is not applied to TLS connections.
+ * A connector for undici that dials no address which the policy refuses, so that neither a name nor a rebinding leads inside: what is
+ * checked is what is dialled, and nothing is resolved again in between. A name of which one address is refused is refused as a whole.
+ * TLS comes over the socket that was dialled here: undici's own `blockList` option is not applied to TLS connections.
  */
-export function guardedConnector(options: {
-  readonly allowPrivate: boolean;
-  readonly timeoutMs: number;
-}): buildConnector.connector {
-  const base = buildConnector({ timeout: options.timeoutMs });
-  if (options.allowPrivate) return base;
-  const blockList = privateBlockList();
+export function guardedConnector(
+  options: Pick<OutboundPolicy, 'allowPrivate'> & Partial<OutboundPolicy> & { readonly timeoutMs: number },
+  resolve: Resolve = resolveByDns,
+): buildConnector.connector {
+  const { allowPrivate, networks = [], timeoutMs } = options;
+  const base = buildConnector({ timeout: timeoutMs });
+  const policy = { allowPrivate, networks };
   return (target, callback) => {
     const secure = target.protocol === 'https:';
     const host = target.hostname.replace(/^\[|\]$/g, '');
     const port = Number(target.port) || (secure ? 443 : 80);
+    if (isIP(host) !== 0 && !mayDial(host, policy)) return callback(refused(host), null);
     let settled = false;
     const settle: buildConnector.Callback = (...result) => {
       if (settled) return;
@@ -24,8 +33,9 @@ export function guardedConnector(options: {
       clearTimeout(timer);
       callback(...result);
     };
-    const socket = connectSocket({ host, port, blockList, autoSelectFamily: true });
-    const timer = setTimeout(() => socket.destroy(new Error('connect timeout')), options.timeoutMs);
+    const lookup = guardedLookup(policy, resolve);
+    const socket = connectSocket({ host, port, lookup, autoSelectFamily: true });
+    const timer = setTimeout(() => socket.destroy(new Error('connect timeout')), timeoutMs);
     const refuse = (error: Error): void => settle(error, null);
     socket.once('error', refuse);
     socket.once('connect', () => {
@@ -36,11 +46,20 @@ export function guardedConnector(options: {
   };
 }
 
-function privateBlockList(): BlockList {
-  const list = new BlockList();
-  for (const network of privateNetworks) {
-    const [address, prefix] = network.split('/') as [string, string];
-    list.addSubnet(address, Number(prefix), isIP(address) === 6 ? 'ipv6' : 'ipv4');
-  }
-  return list;
+/** All addresses of a name, or none. Asked for one only, it would be the caller's luck which. */
+function guardedLookup(policy: OutboundPolicy, resolve: Resolve): LookupFunction {
+  return (host, options, done) => {
+    resolve(host, { ...options, all: true }, (error, addresses) => {
+      const bad = addresses?.find(({ address }) => !mayDial(address, policy));
+      const failure = error ?? (bad === undefined ? null : refused(`${host} (${bad.address})`));
+      const [first] = addresses ?? [];
+      if (failure !== null || first === undefined) done(failure ?? refused(host), []);
+      else if (options.all === true) done(null, addresses);
+      else done(null, first.address, first.family);
+    });
+  };
+}
+
+function refused(where: string): Error {
+  return new Error(`${where} is not an address that this server may connect to`);
 }

@@ -10,6 +10,8 @@ import { guardedConnector } from './guarded-connector.ts';
 export interface WebhookOptions {
   /** Lets webhooks go to loopback and private networks. */
   readonly allowPrivate: boolean;
+  /** Networks that they may go to in any case. */
+  readonly networks?: readonly string[];
   readonly timeoutMs: number;
 }
 
@@ -23,7 +25,7 @@ export class WebhookClient {
     this.#store = store;
     this.#timeoutMs = options.timeoutMs;
     this.#agent = new Agent({
-      connect: guardedConnector({ allowPrivate: options.allowPrivate, timeoutMs: options.timeoutMs }),
+      connect: guardedConnector(options),
     });
   }
 

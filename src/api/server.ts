@@ -54,7 +54,8 @@ async function main(config: Config): Promise<void> {
       checkSource: (source) => checkSource(source, { allowedRoots }),
       probeSource: async (source, credentials) => {
         if (credentials?.token !== undefined) known.learn('asked', 'git.token', credentials.token);
-        if (source.kind === 'repository') await probeRemote({ url: source.url, credentials }, source.ref);
+        if (source.kind === 'repository')
+          await probeRemote({ url: source.url, credentials, network: config.outbound }, source.ref);
       },
       checkWebhookUrl: (url) => checkWebhookUrl(url, webhook.allowPrivate),
       isPriced,

@@ -42,6 +42,34 @@ export function isPrivateAddress(address: string): boolean {
   return isWithin(address, parsedPrivateNetworks);
 }
 
+/** Where clouds answer questions about a machine, its credentials among them; also by way of IPv6 that carries IPv4 (RFC 6052, RFC 3056). */
+const metadataNetworks = [
+  '168.63.129.16/32',
+  '169.254.0.0/16',
+  '::a9fe:0/112',
+  '64:ff9b::a9fe:0/112',
+  '2002:a9fe::/32',
+  'fd00:ec2::/32',
+  'fe80::/10',
+].map(parseNetwork);
+
+/** Where the server itself may connect to. */
+export interface OutboundPolicy {
+  /** Lets it reach networks that are not public, except where a machine asks about itself. */
+  readonly allowPrivate: boolean;
+  /** Networks, as `address/prefix`, that it may reach in any case. */
+  readonly networks: readonly string[];
+}
+
+/** True for an address that the server may connect to. What is no address is refused. */
+export function mayDial(address: string, { allowPrivate, networks }: OutboundPolicy): boolean {
+  const plain = address.replace(/%.*$/, ''); // A zone (RFC 4007) says by which interface, and nothing of where.
+  if (bitsOf(plain) === null) return false;
+  if (isWithin(plain, networks.map(parseNetwork))) return true;
+  if (isWithin(plain, metadataNetworks)) return false;
+  return allowPrivate || !isPrivateAddress(plain);
+}
+
 /** True for an address, spelt as above, of one of the networks. */
 export function isWithin(address: string, networks: readonly Network[]): boolean {
   const bits = bitsOf(address);

@@ -2,6 +2,7 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
 import type { GitCredentials } from '../domain/git-credentials.ts';
+import type { OutboundPolicy } from '../domain/network-address.ts';
 import type { Base } from '../domain/session.ts';
 import type { Source } from '../domain/task.ts';
 import { faultPoint } from '../fault-point.ts';
@@ -43,10 +44,13 @@ export class GitManager {
   readonly #sandbox: Sandbox;
   readonly #directory: string;
   readonly #mirrors: Mirrors;
+  readonly #network: OutboundPolicy | undefined;
 
-  constructor(options: { readonly sandbox: Sandbox; readonly directory: string }) {
+  /** @param options.network where repositories may lie; left out, anywhere */
+  constructor(options: { readonly sandbox: Sandbox; readonly directory: string; readonly network?: OutboundPolicy }) {
     this.#sandbox = options.sandbox;
     this.#directory = options.directory;
+    this.#network = options.network;
     this.#mirrors = new Mirrors(join(options.directory, 'mirrors'));
   }
 
@@ -67,7 +71,9 @@ export class GitManager {
     options?: SourceOptions,
   ): Promise<Base> {
     const pinned = await this.#pinned(sessionId, source);
-    return pinned ?? this.#build(sessionId, source, null, accessOf(credentials, options));
+    return (
+      pinned ?? this.#build(sessionId, source, null, { ...accessOf(credentials, options), network: this.#network })
+    );
   }
 
   /** Makes sure that the base commit is here, on a worker that has never seen the session or has lost its directory. */
@@ -80,7 +86,7 @@ export class GitManager {
   ): Promise<void> {
     const git = this.open(sessionId);
     if ((await git.base()) === base.commit && (await git.has(base.tree))) return;
-    await this.#build(sessionId, source, base, accessOf(credentials, options));
+    await this.#build(sessionId, source, base, { ...accessOf(credentials, options), network: this.#network });
   }
 
   /**
@@ -95,7 +101,7 @@ export class GitManager {
     credentials?: GitCredentials,
     options?: SourceOptions,
   ): Promise<void> {
-    const access = accessOf(credentials, options);
+    const access = { ...accessOf(credentials, options), network: this.#network };
     await this.#build(sessionId, source, base, access).catch(() => undefined); // The mirror may be the one that is damaged.
     access.signal?.throwIfAborted();
     if (await this.open(sessionId).isWhole([base.tree])) return;
@@ -117,7 +123,7 @@ export class GitManager {
 
   /** How a branch stands on the remote, see {@link standingOfBranch}. */
   standingOf({ source, branch, credentials, signal }: RemoteBranch): Promise<BranchStanding> {
-    return standingOfBranch({ url: urlOf(source), credentials, signal }, branch);
+    return standingOfBranch({ url: urlOf(source), credentials, signal, network: this.#network }, branch);
   }
 
   /**
@@ -129,7 +135,7 @@ export class GitManager {
     push: RemoteBranch & { readonly sessionId: string; readonly commit: string; readonly expected: string | null },
   ): Promise<void> {
     const { sessionId, source, branch, commit, expected, credentials, signal } = push;
-    const remote: Remote = { url: urlOf(source), credentials, signal };
+    const remote: Remote = { url: urlOf(source), credentials, signal, network: this.#network };
     const ref = `refs/heads/${branch}`;
     const lease = `--force-with-lease=${ref}:${expected ?? ''}`;
     const pushing = runRemote(this.open(sessionId).gitDir, remote, [
@@ -163,7 +169,7 @@ export class GitManager {
    */
   async probePush(push: RemoteBranch & { readonly sessionId: string; readonly commit: string }): Promise<void> {
     const { sessionId, source, branch, commit, credentials, signal } = push;
-    const remote: Remote = { url: urlOf(source), credentials, signal };
+    const remote: Remote = { url: urlOf(source), credentials, signal, network: this.#network };
     const refspec = `${commit}:refs/heads/${branch}`;
     await runRemote(this.open(sessionId).gitDir, remote, ['push', '-q', '--dry-run', '--', remote.url, refspec], {
       timeoutMs: PROBE_MS * 3,
@@ -173,7 +179,7 @@ export class GitManager {
   /** Asks a source whether it is there and has the ref; see {@link probeRemote}. */
   async probe({ source, credentials, signal }: Omit<RemoteBranch, 'branch'>): Promise<Resolved | null> {
     if (source.kind === 'directory') return null;
-    return probeRemote({ url: source.url, credentials, signal }, source.ref);
+    return probeRemote({ url: source.url, credentials, signal, network: this.#network }, source.ref);
   }
 
   /** What of a local directory is no longer what the tree says, see {@link directoryDrift}. */

@@ -1,8 +1,10 @@
 import { simpleGit, type SimpleGit } from 'simple-git';
 import { HoldfastError } from '../domain/failure.ts';
 import type { GitCredentials } from '../domain/git-credentials.ts';
+import type { OutboundPolicy } from '../domain/network-address.ts';
 import { CredentialFiles } from './credential-files.ts';
 import { basicAuthentication, gitEnvironment } from './git-environment.ts';
+import { pinnedAddress } from './pinned-address.ts';
 import { gitFailed } from './plumbing.ts';
 import { withoutProgress } from './progress-lines.ts';
 
@@ -15,6 +17,8 @@ export interface Remote {
   readonly url: string;
   readonly credentials?: GitCredentials | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Where it may lead over http(s); left out, anywhere. */
+  readonly network?: OutboundPolicy | undefined;
 }
 
 /** How long a command may take, in milliseconds: in all, and without a word. A remote that stalls is given up earlier. */
@@ -37,9 +41,11 @@ export async function runRemote(
   const timeout = AbortSignal.timeout(timeoutMs);
   const abort = remote.signal === undefined ? timeout : AbortSignal.any([remote.signal, timeout]);
   const reach = reachOf(remote.url);
+  const pin = reach === 'http' && remote.network !== undefined ? await pinnedAddress(remote.url, remote.network) : {};
   using files = CredentialFiles.write(reach, remote.credentials);
   try {
-    return await client(gitDir, environmentOf(reach, remote, files), abort, idleMs).raw([...args]);
+    const told = { env: files.env, config: { ...files.config, ...pin } };
+    return await client(gitDir, environmentOf(reach, remote, told), abort, idleMs).raw([...args]);
   } catch (error) {
     if (remote.signal?.aborted) throw remote.signal.reason;
     if (timeout.aborted)
@@ -56,7 +62,7 @@ function reachOf(url: string): 'http' | 'ssh' | 'local' {
 function environmentOf(
   reach: 'http' | 'ssh' | 'local',
   { url, credentials: { username = 'x-access-token', token } = {} }: Remote,
-  files: CredentialFiles,
+  files: Pick<CredentialFiles, 'config' | 'env'>,
 ): Record<string, string> {
   const authentication = reach === 'http' && token !== undefined ? basicAuthentication(url, username, token) : {};
   return { ...gitEnvironment(reach, { ...authentication, ...files.config }), ...files.env };

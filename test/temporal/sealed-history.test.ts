@@ -99,12 +99,12 @@ test('with keys, history and database of Temporal hold no plain text, and everyt
   const key = randomBytes(32);
   const { canaries, history, visible } = await historyWith(new KeyRing(() => [key]));
   expect(['binary/encrypted', 'Encoded failure'].every((text) => history.includes(text))).toBe(true);
-  for (const text of canaries) {
-    expect(history.includes(text), text).toBe(false);
-    expect(visible.includes(text), text).toBe(false);
-    for (const file of readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile()))
-      expect(readFileSync(join(directory, file.name)).includes(text), `${text} in ${file.name}`).toBe(false);
-  }
+  const files = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile());
+  const places = files.map(({ name }) => [name, readFileSync(join(directory, name), 'latin1')]);
+  const leaks = [['history', history], ['description', visible], ...places].flatMap(([place = '', text = '']) =>
+    canaries.filter((one) => text.includes(one)).map((one) => `${one} in ${place}`),
+  );
+  expect(leaks).toEqual([]);
 });
 
 test('without keys it is all there to be read, so the test above can fail', async () => {
