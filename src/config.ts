@@ -63,8 +63,13 @@ export interface Config {
     readonly backoffMs: number;
     readonly timeoutMs: number;
   };
-  /** Where forges may lie. */
-  readonly forge: OutboundPolicy;
+  /** Where forges may lie, and what they may tell. */
+  readonly forge: OutboundPolicy & {
+    /** What forges sign their webhooks with, separated by commas; without any, none are taken. */
+    readonly webhookSecrets: Secret;
+    /** How a comment asks for a change, at its beginning. */
+    readonly command: string;
+  };
   readonly temporal: {
     /** Of the embedded server. */
     readonly port: number;
@@ -139,6 +144,10 @@ const Environment = z.object({
   OUTBOUND_PRIVATE_NETWORKS: listOf(network),
   WEBHOOK_ALLOW_PRIVATE: flag.optional(),
   FORGE_ALLOW_PRIVATE: flag.optional(),
+  FORGE_COMMAND: z
+    .string()
+    .regex(/^[/@!][\w-]{2,40}$/, 'must be a word after one of / @ !')
+    .default('/holdfast'),
   WEBHOOK_RETRIES: integer(5, 0, 20),
   WEBHOOK_BACKOFF_MS: integer(5000, 10),
   WEBHOOK_TIMEOUT_MS: integer(15_000, 100),
@@ -182,7 +191,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   return toConfig(parsed.data, env);
 }
 
-const secretNames = ['LLM_API_KEY', 'API_KEYS', 'MASTER_KEY'] as const;
+const secretNames = ['LLM_API_KEY', 'API_KEYS', 'MASTER_KEY', 'FORGE_WEBHOOK_SECRET'] as const;
 
 function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string, string | undefined>>): Config {
   const dataDir = resolve(vars.DATA_DIR);
@@ -238,7 +247,12 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
       backoffMs: vars.WEBHOOK_BACKOFF_MS,
       timeoutMs: vars.WEBHOOK_TIMEOUT_MS,
     },
-    forge: { allowPrivate: vars.FORGE_ALLOW_PRIVATE ?? isAlone, networks: vars.OUTBOUND_PRIVATE_NETWORKS },
+    forge: {
+      allowPrivate: vars.FORGE_ALLOW_PRIVATE ?? isAlone,
+      networks: vars.OUTBOUND_PRIVATE_NETWORKS,
+      webhookSecrets: secret('FORGE_WEBHOOK_SECRET'),
+      command: vars.FORGE_COMMAND,
+    },
     temporal: {
       port: vars.TEMPORAL_PORT,
       uiPort: vars.TEMPORAL_UI_PORT,

@@ -1,4 +1,4 @@
-import { termsOf, type PullRequestTerms } from '../domain/delivery.ts';
+import { targetOf, termsOf, type PullRequestTerms } from '../domain/delivery.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import type { DeliveredRequest } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
@@ -50,7 +50,9 @@ export class PullRequests {
       await this.#store.journal.assertCurrent(sessionId, epoch);
       return work();
     };
-    const merge = { head: branch, target: await targetOf(forge, snapshot, branch) };
+    const target = targetOf(terms, snapshot.base.ref, branch) ?? (await forge.defaultBranch());
+    const merge = { head: branch, target };
+    const viewer = await forge.viewer();
     const request = (await forge.find(merge)) ?? (await this.#create(forge, merge, facts, step));
     const body = texts.withSection(request.body, facts);
     const title = terms.title ?? request.title;
@@ -58,12 +60,24 @@ export class PullRequests {
       await step(() => forge.edit(request, { title, body }));
     }
     const notes = await trim(forge, request, terms, step);
-    await keepComment(forge, request, texts.reportComment(facts), step);
+    await keepComment({ forge, request, viewer }, texts.reportComment(facts), step);
     const wanted = terms.draft && terms.readyWhenVerified && facts.verified && texts.isOpenedByUs(request.body);
     const readies = request.isDraft && wanted;
     if (readies) await step(() => forge.makeReady({ ...request, title }));
     const { number, url, isDraft } = request;
+    const { task } = await this.#store.sessions.get(sessionId);
+    const noted = { url, sessionId, head: facts.commit, viewer, trigger: task.followUp?.trigger ?? 'task' } as const;
+    await step(() => this.#store.pullRequests.note({ ...noted, at: Date.now() }));
     return { forge: forge.kind, number, url, draft: isDraft && !readies, notes };
+  }
+
+  /**
+   * True for somebody who may push to the repository of a task, and so may ask for changes of it.
+   * @throws HoldfastError FORGE_*
+   */
+  async mayPush(sessionId: string, task: Pick<Task, 'source' | 'terms'>, login: string): Promise<boolean> {
+    const terms = termsOf(task).pullRequest;
+    return terms !== null && (await this.#open(sessionId, task, terms)).mayPush(login);
   }
 
   /**
@@ -105,13 +119,6 @@ function requestTermsOf(snapshot: Snapshot): PullRequestTerms {
   return pullRequest;
 }
 
-/** What the work is to be merged into: as agreed, else the branch it started from, else the default branch. */
-async function targetOf(forge: Forge, snapshot: Snapshot, head: string): Promise<string> {
-  const [, started = null] = /^refs\/heads\/(.+)$/.exec(snapshot.base.ref) ?? [];
-  const target = requestTermsOf(snapshot).target ?? (started === head ? null : started);
-  return target ?? forge.defaultBranch();
-}
-
 /** Labels and reviewers: what the forge does not take of these is told, and holds nothing up. */
 async function trim(forge: Forge, request: PullRequest, terms: PullRequestTerms, step: Step): Promise<string[]> {
   const missing = (wanted: readonly string[], there: readonly string[]) => {
@@ -141,11 +148,17 @@ async function unlessRefused(what: string, work: () => Promise<void>): Promise<s
   }
 }
 
+/** Where a comment is written, and as whom. */
+interface Place {
+  readonly forge: Forge;
+  readonly request: PullRequest;
+  readonly viewer: string | null;
+}
+
 /** One comment of ours, whatever attempts wrote at once: the oldest is kept and brought up to date, others go. */
-async function keepComment(forge: Forge, request: PullRequest, body: string, step: Step): Promise<void> {
+async function keepComment({ forge, request, viewer }: Place, body: string, step: Step): Promise<void> {
   const ours = async () => {
     const reports = (await forge.comments(request)).filter((comment) => texts.isReport(comment.body));
-    const viewer = reports.length === 0 ? null : await forge.viewer();
     return reports.filter(({ author }) => viewer === null || author === viewer);
   };
   let found = await ours();

@@ -1,3 +1,4 @@
+import { termsOf } from '../domain/delivery.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import { standingOf } from '../domain/gate.ts';
 import type { Delivered, Frozen, Limits, State } from '../domain/session.ts';
@@ -154,7 +155,9 @@ export class SessionExecution {
     await faultPoint('after:end-announced', sessionId);
     const { git, store } = this.#parts;
     await git.remove(sessionId);
-    await store.secrets.forget(sessionId, workSecrets);
+    const { result, task } = await store.sessions.get(sessionId);
+    const isFollowed = result?.pullRequest !== undefined && termsOf(task).pullRequest?.followUps === true;
+    if (!isFollowed) await store.secrets.forget(sessionId, workSecrets); // Else they go when the request is closed.
   }
 
   /** The snapshot on record, which must be the one of this session, and the one that the workflow saw frozen. */

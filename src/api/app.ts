@@ -8,6 +8,7 @@ import { contractRoutes } from './contract-routes.ts';
 import { handleErrors, refuseInvalid, type ErrorLog } from './errors.ts';
 import { CODEC_PATH, codecCors, codecRoutes, isFromUi, type CodecDeps } from './codec-routes.ts';
 import { keyRoutes } from './key-routes.ts';
+import { forgeWebhookRoutes, type ForgeWebhookDeps } from './forge-webhooks.ts';
 import { healthRoutes, type HealthDeps } from './health.ts';
 import { documentRoutes } from './session-documents.ts';
 import { forkRoutes } from './session-fork.ts';
@@ -22,6 +23,7 @@ export interface AppDeps extends SessionRouteDeps, HealthDeps {
   readonly log: ErrorLog;
   /** Null where Temporal's payloads are not encrypted. */
   readonly codec: CodecDeps | null;
+  readonly forges: Omit<ForgeWebhookDeps, 'store' | 'sessions'>;
 }
 
 /** The HTTP API as a value: it can be called in a test without a port. */
@@ -49,6 +51,7 @@ export function createApp(deps: AppDeps): OpenAPIHono {
   app.route('/api/sessions', documentRoutes(store));
   app.route('/api/master-keys', keyRoutes(store));
   if (codec !== null) app.route(CODEC_PATH, codecRoutes(codec));
+  app.route('/v1/forges', forgeWebhookRoutes({ ...deps.forges, store, sessions: deps.sessions }));
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', {
     type: 'http',
     scheme: 'bearer',

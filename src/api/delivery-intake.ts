@@ -108,8 +108,8 @@ function pullRequestOf({ forge, pullRequest }: DeliveryRequest, source: Source):
   const spec = forge ?? (source.kind === 'repository' ? forgeOf(source.url) : null);
   if (spec === null) return null;
   const { target = null, title = null, draft = true, readyWhenVerified = true } = pullRequest ?? {};
-  const { labels = [], reviewers = [] } = pullRequest ?? {};
-  return { forge: spec, target, title, draft, readyWhenVerified, labels, reviewers };
+  const { followUps = false, labels = [], reviewers = [] } = pullRequest ?? {};
+  return { forge: spec, target, title, draft, readyWhenVerified, followUps, labels, reviewers };
 }
 
 /** The branch of a session: the template filled in, with a part of the session's id where it has to be unique. */

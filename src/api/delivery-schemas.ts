@@ -64,6 +64,10 @@ export const delivering = {
       title: line,
       draft: z.boolean().default(true),
       readyWhenVerified: z.boolean().default(true),
+      followUps: z.boolean().default(false).openapi({
+        description:
+          'Lets comments and failed checks of the request start sessions that go on with it; the credentials are kept for them until it is closed.',
+      }),
       labels: z
         .array(line.regex(/^[^,]*$/, 'must be without a comma'))
         .max(20)

@@ -1,4 +1,7 @@
 import { serve } from '@hono/node-server';
+import { Credentials } from '../activities/credentials.ts';
+import { forgeTransport } from '../activities/forge-transport.ts';
+import { PullRequests } from '../activities/pull-request.ts';
 import { loadConfig, type Config } from '../config.ts';
 import { runProcess } from '../entry-point.ts';
 import { armFaultPoints } from '../fault-point.ts';
@@ -9,6 +12,7 @@ import { createLogger, type Logger } from '../logger.ts';
 import { isPriced } from '../model/catalogue.ts';
 import { KnownSecrets } from '../redaction/known-secrets.ts';
 import { openKeyRing, openStore, type Store } from '../store/store.ts';
+import type { Secret } from '../secret.ts';
 import { reportReady } from '../supervisor.ts';
 import type { KeyRing } from '../sealing/key-ring.ts';
 import { codecEndpoint } from '../temporal/codec-endpoint.ts';
@@ -17,7 +21,7 @@ import { dataConverterFor } from '../temporal/data-converter.ts';
 import { SealedPayloads } from '../temporal/payload-codec.ts';
 import { registerSearchAttributes } from '../temporal/search-attributes.ts';
 import { holdfastVersion } from '../version.ts';
-import { createApp } from './app.ts';
+import { createApp, type AppDeps } from './app.ts';
 import { assertMayListen } from './auth.ts';
 import type { CodecDeps } from './codec-routes.ts';
 import { SessionManager } from './session-manager.ts';
@@ -32,7 +36,7 @@ async function main(config: Config): Promise<void> {
   const known = new KnownSecrets();
   const logger = createLogger({ name: 'api', level: config.logLevel, redactor: () => known.all() });
   armFaultPoints(process.env['TEST_FAULT_POINTS'], 'api', (facts, message) => logger.warn(facts, message));
-  const apiKeys = () => apiKeysOf(config, known);
+  const apiKeys = () => listed(config.apiKeys, (key) => known.learnOfServer('API_KEYS', key));
   assertMayListen(config.host, apiKeys());
   const stored = { directory: config.sessionsDir, masterKeys: config.masterKeys, known };
   const store = openStore(stored);
@@ -66,6 +70,7 @@ async function main(config: Config): Promise<void> {
     sandbox: config.sandbox.mode,
     log: logger,
     codec: codecOf(config, ring),
+    forges: forgesFor(config, store),
   });
   const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }, ({ port }) => {
     logger.info({ url: `http://${config.host}:${port}` }, 'api ready');
@@ -103,12 +108,6 @@ function codecOf({ temporal: { uiOrigins } }: Config, ring: KeyRing | null): Cod
   return ring === null ? null : { endpoint: codecEndpoint(new SealedPayloads(ring)), uiOrigins };
 }
 
-/** Read anew each time: a key that is taken out of its file no longer opens anything. */
-function apiKeysOf({ apiKeys }: Config, known: KnownSecrets): string[] {
-  const keys = (apiKeys.reveal() ?? '').split(',').map((key) => key.trim());
-  return keys.filter(Boolean).map((key) => known.learnOfServer('API_KEYS', key));
-}
-
 /** Goes on with what an earlier process may have been killed at. */
 function tidyUp(store: Store, logger: Logger): void {
   store.keys.reseal().then(
@@ -118,4 +117,21 @@ function tidyUp(store: Store, logger: Logger): void {
     (error: unknown) => logger.warn({ error: String(error) }, 'secrets were not sealed anew'),
   );
   store.blobs.sweep().catch((error: unknown) => logger.warn({ error: String(error) }, 'the sweep of blobs failed'));
+}
+
+function forgesFor({ forge, model, modelKey }: Config, store: Store): AppDeps['forges'] {
+  const credentials = new Credentials(store, { spec: model, key: () => modelKey.reveal() });
+  const pullRequests = new PullRequests({ store, credentials, transport: forgeTransport(forge) });
+  const learn = (secret: string) => store.known.learnOfServer('FORGE_WEBHOOK_SECRET', secret);
+  return {
+    secrets: () => listed(forge.webhookSecrets, learn),
+    command: forge.command,
+    mayPush: ({ id, task }, login) => pullRequests.mayPush(id, task, login),
+  };
+}
+
+/** Read anew each time: what is taken out of its file no longer opens anything. */
+function listed(secret: Secret, learn: (one: string) => string): string[] {
+  const all = (secret.reveal() ?? '').split(',').map((one) => one.trim());
+  return all.filter(Boolean).map(learn);
 }

@@ -18,6 +18,8 @@ export const PullRequestTerms = z.strictObject({
   title: z.string().nullable(),
   /** Opens it as a draft. */
   draft: z.boolean(),
+  /** Lets comments and failed checks of the request start sessions that go on with it; the session's secrets stay for them. */
+  followUps: z.boolean(),
   /** Takes a draft of ours out of draft as soon as its result is verified. */
   readyWhenVerified: z.boolean(),
   labels: z.array(z.string()),
@@ -55,6 +57,15 @@ const defaultTerms: DeliveryTerms = {
 /** The terms of a task or snapshot. */
 export function termsOf({ terms }: { readonly terms?: DeliveryTerms | undefined }): DeliveryTerms {
   return terms ?? defaultTerms;
+}
+
+/**
+ * The branch that a request is to be merged into: as agreed, else the one the work started from; null where it is the default branch.
+ * @param baseRef the ref the work started from, in full
+ */
+export function targetOf({ target }: Pick<PullRequestTerms, 'target'>, baseRef: string, head: string): string | null {
+  const [, started = null] = /^refs\/heads\/(.+)$/.exec(baseRef) ?? [];
+  return target ?? (started === head ? null : started);
 }
 
 /** True for a delivery that pushes to a branch of the repository. */

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { deliveryKinds, DeliveryTerms, Person } from './delivery.ts';
 import { Egress } from './egress.ts';
+import { FollowUp } from './follow-up.ts';
 import { gitSecrets } from './git-credentials.ts';
 import { ModelSpec } from './model-spec.ts';
 
@@ -83,6 +84,8 @@ export const Task = z.strictObject({
   labels: z.array(z.string()),
   preflightTimeoutMs: z.int(),
   parent: Parent.optional(),
+  /** Only in a session that what came in about a pull request has started. */
+  followUp: FollowUp.optional(),
 });
 export type Task = z.infer<typeof Task>;
 

@@ -92,4 +92,12 @@ export const migrations: readonly string[] = [
   `,
   // The branch that a person chose for a result whose own was taken; null for the one that was agreed.
   `ALTER TABLE sessions ADD COLUMN delivery_branch TEXT;`,
+  `
+  CREATE TABLE pull_requests (
+    url TEXT NOT NULL, session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, head TEXT NOT NULL, viewer TEXT,
+    cause TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (url, session_id)
+  );
+  CREATE INDEX pull_requests_by_head ON pull_requests (head);
+  CREATE TABLE forge_deliveries (id TEXT PRIMARY KEY, outcome_json TEXT NOT NULL, at BIGINT NOT NULL);
+  `,
 ];

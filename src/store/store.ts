@@ -14,6 +14,7 @@ import { Journal } from './journal.ts';
 import { KeyRotation } from './key-rotation.ts';
 import { KeptBlobs } from './kept-blobs.ts';
 import { OutcomeRecords } from './outcomes.ts';
+import { PullRequestRecords } from './pull-requests.ts';
 import { PulseRecords } from './pulses.ts';
 import { SealedSecrets } from './secrets.ts';
 import { SessionRecords } from './sessions.ts';
@@ -31,6 +32,7 @@ export interface Store {
   readonly deliveries: DeliveryRecords;
   readonly artifacts: ArtifactRecords;
   readonly pulses: PulseRecords;
+  readonly pullRequests: PullRequestRecords;
   readonly secrets: SealedSecrets;
   readonly keys: KeyRotation;
   /** The secrets that this process has had in the clear. */
@@ -91,6 +93,7 @@ export function openStore(options: StoreOptions): Store {
     deliveries: new DeliveryRecords(db),
     artifacts: new ArtifactRecords(db, blobs),
     pulses: new PulseRecords(db),
+    pullRequests: new PullRequestRecords(db),
     secrets,
     keys: new KeyRotation({ db, ring, secrets, addKey }),
     known,

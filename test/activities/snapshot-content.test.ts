@@ -150,6 +150,7 @@ const request: PullRequestTerms = {
   title: null,
   draft: true,
   readyWhenVerified: true,
+  followUps: false,
   labels: [],
   reviewers: [],
 };
@@ -160,6 +161,7 @@ const requests: readonly PullRequestTerms[] = [
   { ...request, title: 'Another title' },
   { ...request, draft: false },
   { ...request, readyWhenVerified: false },
+  { ...request, followUps: true },
   { ...request, labels: ['agent'] },
   { ...request, reviewers: ['ada'] },
 ];
@@ -217,6 +219,7 @@ const others: { readonly [K in keyof Required<Task>]: readonly Task[K][] | null 
   preflightTimeoutMs: null,
   webhook: null, // Who is told of it.
   labels: null,
+  followUp: null, // Why it was asked for: the prompt says what.
   parent: null, // A fork repeats its parent's snapshot.
 };
 

@@ -46,6 +46,7 @@ export function api(changes: Partial<AppDeps> | ((store: Store) => Partial<AppDe
     sandbox: 'bwrap',
     log: { error: () => undefined },
     codec: null,
+    forges: { secrets: () => [], command: '/holdfast', mayPush: async () => false },
     ...(typeof changes === 'function' ? changes(store) : changes),
   });
   const call = async (method: string, path: string, options: RequestInit = {}) => {

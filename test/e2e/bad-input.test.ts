@@ -241,4 +241,5 @@ test('a directory is taken in and the result is brought back into it; a director
   writeFileSync(join(allowed, 'two', 'mark.txt'), 'mine');
   expect((await holdfast.reach(other, 'COMPLETE', 'FAILED')).failure.code).toBe('DIRECTORY_CHANGED');
   expect(readFileSync(join(allowed, 'two', 'mark.txt'), 'utf8')).toBe('mine');
+  expect((await holdfast.call('GET', `/api/sessions/${other}/diff`)).body).toContain('+++ b/mark.txt');
 });

@@ -1,14 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { forgeKinds } from '../../src/domain/forge.ts';
+import { deliveryOf } from '../api/forge-deliveries.ts';
 import { startFakeForge } from '../support/forges/fake-forge.ts';
 import { canaries, startSetting, type Setting } from '../support/scripted-setting.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 
+const HOOK_SECRET = 'canary-hook-e2e-77';
 let setting: Setting;
 beforeAll(async () => {
-  setting = await startSetting();
+  setting = await startSetting({ FORGE_WEBHOOK_SECRET: HOOK_SECRET });
 });
 afterAll(() => setting.stop());
 
@@ -158,4 +161,67 @@ test('the default branch is refused in preflight unless the task says so, and a 
   expect(paused.pause).toMatchObject({ code: 'BRANCH_PROTECTED', message: expect.stringContaining('GH006') });
   await holdfast.call('POST', `/api/sessions/${guarded}/resume`, { branch: 'feat/allowed' });
   expect(await holdfast.reach(guarded, 'COMPLETE', 'FAILED')).toMatchObject({ result: { branch: 'feat/allowed' } });
+});
+
+test('a comment that asks starts a session that goes on with the branch: one request, one report, a commit on top', async () => {
+  const { fileAt, git, holdfast, remoteSha, request } = setting;
+  const repository = 'acme/followed';
+  const fake = await startFakeForge('gitea', { token: canaries.gitToken, repository });
+  onTestFinished(() => fake.close());
+  const repoUrl = await git.createRepository(repository, files);
+  const forge = { kind: 'gitea', baseUrl: fake.url };
+  const delivery = { delivery: 'pull_request', forge, pullRequest: { followUps: true } };
+  const first = await holdfast.create(request('marked', repoUrl, { ...delivery, userPrompt: 'mark first please' }));
+  const done = await holdfast.reach(first, 'COMPLETE', 'FAILED', 'PAUSED');
+  expect(done).toMatchObject({ state: 'COMPLETE', result: { pullRequest: { draft: true } } });
+
+  const told = { url: done.result.pullRequest.url, text: '/holdfast mark second, too', author: 'ada' };
+  const signed = deliveryOf('gitea', 'comment', told, { id: 'd-1', secret: HOOK_SECRET });
+  const send = async () => {
+    const answer = await fetch(`${holdfast.url}/v1/forges/gitea/webhook`, { method: 'POST', ...signed });
+    return ((await answer.json()) as { data: { outcome: string; sessionId: string } }).data;
+  };
+  const started = await send();
+  expect(await send()).toEqual(started);
+  const next = await holdfast.reach(started.sessionId, 'COMPLETE', 'FAILED', 'PAUSED');
+  const { branch, commit } = done.result;
+  expect(next).toMatchObject({ state: 'COMPLETE', result: { branch, pullRequest: { number: 1 } } });
+  expect(remoteSha(repository, branch)).toBe(next.result.commit);
+  expect(fileAt(repository, branch, 'mark.txt')).toBe('first\n'.repeat(4) + 'second\n'.repeat(4));
+  const parent = execFileSync('git', [
+    '-c',
+    'safe.directory=*',
+    '--git-dir',
+    git.pathOf(repository),
+    'rev-parse',
+    `${branch}^`,
+  ]);
+  expect(parent.toString().trim()).toBe(commit);
+  expect(fake.state.requests).toHaveLength(1);
+  expect(fake.state.requests[0]?.body).toContain(next.snapshot.digest);
+  expect(fake.state.comments.map(({ body }) => body.includes(next.result.commit))).toEqual([true]);
+});
+
+test('a patch leaves the repository alone, and git applies it to the base', async () => {
+  const { git, holdfast, remoteSha, request } = setting;
+  const repoUrl = await git.createRepository('patched', files);
+  const before = remoteSha('patched', 'main');
+  const id = await holdfast.create(request('marked', repoUrl, { delivery: 'patch', userPrompt: 'mark it please' }));
+  const done = await holdfast.reach(id, 'COMPLETE', 'FAILED', 'PAUSED');
+  expect(done).toMatchObject({ state: 'COMPLETE', result: { kind: 'patch', branch: null } });
+  const work = temporaryDirectory();
+  const run = (args: string[], input = '') =>
+    execFileSync('git', ['-c', 'safe.directory=*', ...args], { cwd: work, input });
+  run(['clone', '-q', git.pathOf('patched'), '.']);
+  run(['apply', '-'], (await holdfast.call('GET', `/api/sessions/${id}/diff`)).body as string);
+  expect(readFileSync(join(work, 'mark.txt'), 'utf8')).toBe('it\n'.repeat(4));
+  const branches = execFileSync('git', [
+    '--git-dir',
+    git.pathOf('patched'),
+    '-c',
+    'safe.directory=*',
+    'branch',
+    '--list',
+  ]);
+  expect([branches.toString().trim(), remoteSha('patched', 'main')]).toEqual(['* main', before]);
 });
