@@ -40,6 +40,7 @@ test('every route is in the OpenAPI 3.1 document, with descriptions', async () =
       'delete /api/sessions/{id}',
       'get /api/master-keys',
       'post /api/master-keys/rotate',
+      'post /v1/forges/{kind}/webhook',
       ...below.map((path) => `get /api/sessions/{id}${path}`),
       ...posts.map((name) => `post /api/sessions/{id}/${name}`),
     ].toSorted(),
