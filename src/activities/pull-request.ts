@@ -42,6 +42,8 @@ export class PullRequests {
   async bring({ branch, facts }: Proposal, signal: AbortSignal): Promise<DeliveredRequest> {
     const { snapshot } = facts;
     const { sessionId } = snapshot;
+    // What is written into a request is there for ever.
+    const shown = (await this.#store.redactorOf(sessionId)).json(facts);
     const terms = requestTermsOf(snapshot);
     const forge = await this.#open(sessionId, snapshot, terms);
     const { epoch } = await this.#store.journal.claim(sessionId);
@@ -53,14 +55,14 @@ export class PullRequests {
     const target = targetOf(terms, snapshot.base.ref, branch) ?? (await forge.defaultBranch());
     const merge = { head: branch, target };
     const viewer = await forge.viewer();
-    const request = (await forge.find(merge)) ?? (await this.#create(forge, merge, facts, step));
-    const body = texts.withSection(request.body, facts);
+    const request = (await forge.find(merge)) ?? (await this.#create(forge, merge, shown, step));
+    const body = texts.withSection(request.body, shown);
     const title = terms.title ?? request.title;
     if (title !== request.title || !texts.isSameText(body, request.body)) {
       await step(() => forge.edit(request, { title, body }));
     }
     const notes = await trim(forge, request, terms, step);
-    await keepComment({ forge, request, viewer }, texts.reportComment(facts), step);
+    await keepComment({ forge, request, viewer }, texts.reportComment(shown), step);
     const wanted = terms.draft && terms.readyWhenVerified && facts.verified && texts.isOpenedByUs(request.body);
     const readies = request.isDraft && wanted;
     if (readies) await step(() => forge.makeReady({ ...request, title }));

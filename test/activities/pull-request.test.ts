@@ -239,6 +239,14 @@ test('nothing that the agent wrote calls a person, closes an issue, runs a comma
   ]);
 });
 
+test.each(each)('%s: no secret of the session gets into a request, whoever wrote it', async (kind) => {
+  const changes = [{ status: 'created', path: `x-${TOKEN}`, additions: 1, deletions: 0 }] as const;
+  const { bring, fake } = await setting(kind, {}, { summary: `I used ${TOKEN}.`, note: `see ${TOKEN}`, changes });
+  await bring();
+  expect(JSON.stringify([fake.state.requests, fake.state.comments])).not.toContain(TOKEN);
+  expect(fake.state.requests[0]?.body).toContain('I used [redacted:');
+});
+
 test('a text that is too long for a forge is cut, and says so', async () => {
   const { bring, fake } = await setting('github', {}, { note: 'n'.repeat(70_000), verified: false });
   await bring();

@@ -43,11 +43,11 @@ const cases: [string, (source: typeof good) => unknown, number, string, string[]
     [],
   ],
   [
-    'an SSH URL, which is for a later version',
+    'an SSH URL without a key',
     () => ({ userPrompt: 'x', source: { repoUrl: 'git@example.test:x.git' } }),
     422,
-    'INVALID_REPOSITORY_URL',
-    [],
+    'INVALID_REQUEST',
+    ['source.credentials.sshKey', 'source.credentials.knownHosts'],
   ],
   [
     'a repository that does not answer',
@@ -117,12 +117,12 @@ const cases: [string, (source: typeof good) => unknown, number, string, string[]
     (source) => ({
       userPrompt: 'x',
       source: { ...source, submodules: true },
-      delivery: 'pull_request',
+      delivery: 'pull_request', // There; but where?
       webhook: { url: 'http://127.0.0.1:9/', cron: '* * * * *' },
     }),
     422,
     'INVALID_REQUEST',
-    ['source.submodules', 'delivery', 'webhook.cron'],
+    ['source.submodules', 'webhook.cron', 'forge'],
   ],
 ];
 
