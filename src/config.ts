@@ -238,21 +238,7 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
     checkTimeoutMs: vars.CHECK_TIMEOUT_MS,
     mirrorKeepMs: vars.MIRROR_KEEP_DAYS * DAY_MS,
     sandbox: { mode: vars.SANDBOX, uid: vars.SANDBOX_UID, gid: vars.SANDBOX_GID },
-    egress: { privateNetworks: vars.EGRESS_PRIVATE_NETWORKS },
-    outbound: { allowPrivate: isAlone, networks: vars.OUTBOUND_PRIVATE_NETWORKS },
-    webhook: {
-      allowPrivate: vars.WEBHOOK_ALLOW_PRIVATE ?? isAlone,
-      networks: vars.OUTBOUND_PRIVATE_NETWORKS,
-      retries: vars.WEBHOOK_RETRIES,
-      backoffMs: vars.WEBHOOK_BACKOFF_MS,
-      timeoutMs: vars.WEBHOOK_TIMEOUT_MS,
-    },
-    forge: {
-      allowPrivate: vars.FORGE_ALLOW_PRIVATE ?? isAlone,
-      networks: vars.OUTBOUND_PRIVATE_NETWORKS,
-      webhookSecrets: secret('FORGE_WEBHOOK_SECRET'),
-      command: vars.FORGE_COMMAND,
-    },
+    ...outwardOf(vars, { isAlone, webhookSecrets: secret('FORGE_WEBHOOK_SECRET') }),
     temporal: {
       port: vars.TEMPORAL_PORT,
       uiPort: vars.TEMPORAL_UI_PORT,
@@ -283,4 +269,28 @@ function isOpenToAll(path: string): boolean {
     if (existsSync(directory) && (statSync(directory).mode & 0o001) === 0) return false;
     if (directory === dirname(directory)) return true;
   }
+}
+
+/** Where commands and the server itself may go. */
+function outwardOf(
+  vars: z.infer<typeof Environment>,
+  { isAlone, webhookSecrets }: { readonly isAlone: boolean; readonly webhookSecrets: Secret },
+): Pick<Config, 'egress' | 'outbound' | 'webhook' | 'forge'> {
+  return {
+    egress: { privateNetworks: vars.EGRESS_PRIVATE_NETWORKS },
+    outbound: { allowPrivate: isAlone, networks: vars.OUTBOUND_PRIVATE_NETWORKS },
+    webhook: {
+      allowPrivate: vars.WEBHOOK_ALLOW_PRIVATE ?? isAlone,
+      networks: vars.OUTBOUND_PRIVATE_NETWORKS,
+      retries: vars.WEBHOOK_RETRIES,
+      backoffMs: vars.WEBHOOK_BACKOFF_MS,
+      timeoutMs: vars.WEBHOOK_TIMEOUT_MS,
+    },
+    forge: {
+      allowPrivate: vars.FORGE_ALLOW_PRIVATE ?? isAlone,
+      networks: vars.OUTBOUND_PRIVATE_NETWORKS,
+      webhookSecrets,
+      command: vars.FORGE_COMMAND,
+    },
+  };
 }

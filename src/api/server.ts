@@ -42,7 +42,7 @@ async function main(config: Config): Promise<void> {
   const store = openStore(stored);
   const ring = config.temporal.isSealed ? openKeyRing(stored) : null;
   const client = createClient(temporalOptions(`127.0.0.1:${config.temporal.port}`), dataConverterFor(ring));
-  const { patience, maxHistoryEvents, webhook, limits, model, preflightTimeoutMs, allowedRoots, workingDir } = config;
+  const { patience, maxHistoryEvents, webhook, limits, model, preflightTimeoutMs, workingDir } = config;
   const defaults = {
     taskQueue: config.temporal.taskQueue,
     patience,
@@ -54,16 +54,7 @@ async function main(config: Config): Promise<void> {
     store,
     sessions,
     defaults: { model, limits, preflightTimeoutMs },
-    checks: {
-      checkSource: (source) => checkSource(source, { allowedRoots }),
-      probeSource: async (source, credentials) => {
-        if (credentials?.token !== undefined) known.learn('asked', 'git.token', credentials.token);
-        if (source.kind === 'repository')
-          await probeRemote({ url: source.url, credentials, network: config.outbound }, source.ref);
-      },
-      checkWebhookUrl: (url) => checkWebhookUrl(url, webhook.allowPrivate),
-      isPriced,
-    },
+    checks: checksFor(config, known),
     removeWorkspace: (id) => removeSessionFiles(workingDir, id),
     apiKeys,
     version: holdfastVersion,
@@ -102,6 +93,18 @@ async function main(config: Config): Promise<void> {
     if ('closeIdleConnections' in server) setInterval(() => server.closeIdleConnections(), 50).unref();
     setTimeout(() => process.exit(0), 3000).unref();
   }
+}
+
+function checksFor({ allowedRoots, outbound: network, webhook }: Config, known: KnownSecrets): AppDeps['checks'] {
+  return {
+    checkSource: (source) => checkSource(source, { allowedRoots }),
+    probeSource: async (source, credentials) => {
+      if (credentials?.token !== undefined) known.learn('asked', 'git.token', credentials.token);
+      if (source.kind === 'repository') await probeRemote({ url: source.url, credentials, network }, source.ref);
+    },
+    checkWebhookUrl: (url) => checkWebhookUrl(url, webhook.allowPrivate),
+    isPriced,
+  };
 }
 
 function codecOf({ temporal: { uiOrigins } }: Config, ring: KeyRing | null): CodecDeps | null {
