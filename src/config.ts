@@ -56,6 +56,8 @@ export interface Config {
   readonly checkTimeoutMs: number;
   /** A mirror that no session has used for so long is removed. */
   readonly mirrorKeepMs: number;
+  /** A session that ended so long ago is removed with all it left; null for never. */
+  readonly sessionKeepMs: number | null;
   readonly webhook: {
     readonly allowPrivate: boolean;
     readonly networks: readonly string[];
@@ -142,6 +144,7 @@ const Environment = z.object({
   SANDBOX_GID: integer(1001, 1).optional(),
   EGRESS_PRIVATE_NETWORKS: listOf(network),
   OUTBOUND_PRIVATE_NETWORKS: listOf(network),
+  SESSION_KEEP_MS: z.coerce.number().int().min(60_000).optional(),
   WEBHOOK_ALLOW_PRIVATE: flag.optional(),
   FORGE_ALLOW_PRIVATE: flag.optional(),
   FORGE_COMMAND: z
@@ -239,6 +242,7 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
     mirrorKeepMs: vars.MIRROR_KEEP_DAYS * DAY_MS,
     sandbox: { mode: vars.SANDBOX, uid: vars.SANDBOX_UID, gid: vars.SANDBOX_GID },
     ...outwardOf(vars, { isAlone, webhookSecrets: secret('FORGE_WEBHOOK_SECRET') }),
+    sessionKeepMs: vars.SESSION_KEEP_MS ?? null,
     temporal: {
       port: vars.TEMPORAL_PORT,
       uiPort: vars.TEMPORAL_UI_PORT,

@@ -10,6 +10,8 @@ import { CODEC_PATH, codecCors, codecRoutes, isFromUi, type CodecDeps } from './
 import { keyRoutes } from './key-routes.ts';
 import { forgeWebhookRoutes, type ForgeWebhookDeps } from './forge-webhooks.ts';
 import { healthRoutes, type HealthDeps } from './health.ts';
+import type { Reaper } from '../reaper.ts';
+import { storageRoutes } from './storage-routes.ts';
 import { documentRoutes } from './session-documents.ts';
 import { forkRoutes } from './session-fork.ts';
 import { sessionRoutes, type SessionRouteDeps } from './sessions.ts';
@@ -24,6 +26,7 @@ export interface AppDeps extends SessionRouteDeps, HealthDeps {
   /** Null where Temporal's payloads are not encrypted. */
   readonly codec: CodecDeps | null;
   readonly forges: Omit<ForgeWebhookDeps, 'store' | 'sessions'>;
+  readonly reaper: Pick<Reaper, 'reap'>;
 }
 
 /** The HTTP API as a value: it can be called in a test without a port. */
@@ -50,6 +53,7 @@ export function createApp(deps: AppDeps): OpenAPIHono {
   app.route('/api/sessions', contractRoutes(deps));
   app.route('/api/sessions', documentRoutes(store));
   app.route('/api/master-keys', keyRoutes(store));
+  app.route('/api/storage', storageRoutes(deps.reaper));
   if (codec !== null) app.route(CODEC_PATH, codecRoutes(codec));
   app.route('/v1/forges', forgeWebhookRoutes({ ...deps.forges, store, sessions: deps.sessions }));
   app.openAPIRegistry.registerComponent('securitySchemes', 'key', {

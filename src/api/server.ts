@@ -5,12 +5,13 @@ import { PullRequests } from '../activities/pull-request.ts';
 import { loadConfig, type Config } from '../config.ts';
 import { runProcess } from '../entry-point.ts';
 import { armFaultPoints } from '../fault-point.ts';
-import { removeSessionFiles } from '../git/git-manager.ts';
+import { removeSessionFiles } from '../git/session-files.ts';
 import { probeRemote } from '../git/probe-remote.ts';
 import { checkSource } from '../git/repository-url.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { isPriced } from '../model/catalogue.ts';
 import { KnownSecrets } from '../redaction/known-secrets.ts';
+import { Reaper } from '../reaper.ts';
 import { openKeyRing, openStore, type Store } from '../store/store.ts';
 import type { Secret } from '../secret.ts';
 import { reportReady } from '../supervisor.ts';
@@ -28,6 +29,7 @@ import { SessionManager } from './session-manager.ts';
 import { checkWebhookUrl } from './webhook-url.ts';
 
 const ORPHAN_RETRY_MS = 2000;
+const REAP_MS = 3_600_000;
 
 await runProcess(() => main(loadConfig(process.env)));
 
@@ -50,6 +52,7 @@ async function main(config: Config): Promise<void> {
     maxHistoryEvents,
   };
   const sessions = new SessionManager({ client, store, defaults });
+  const reaper = new Reaper(store, config);
   const app = createApp({
     store,
     sessions,
@@ -62,18 +65,14 @@ async function main(config: Config): Promise<void> {
     log: logger,
     codec: codecOf(config, ring),
     forges: forgesFor(config, store),
+    reaper,
   });
   const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }, ({ port }) => {
     logger.info({ url: `http://${config.host}:${port}` }, 'api ready');
     reportReady(stop);
   });
-  server.once('error', (error) => {
-    process.stderr.write(
-      `The API cannot listen on ${config.host}:${config.port}: ${error.message}. Choose another PORT.\n`,
-    );
-    process.exit(1);
-  });
-  tidyUp(store, logger);
+  server.once('error', (error) => endWithout(config, error));
+  tidyUp(store, reaper, logger);
   const sweep = setInterval(() => {
     // Both again and again until Temporal is there: the API serves what is on record meanwhile.
     const starting = registerSearchAttributes(client).then(() => sessions.startOrphans());
@@ -111,8 +110,19 @@ function codecOf({ temporal: { uiOrigins } }: Config, ring: KeyRing | null): Cod
   return ring === null ? null : { endpoint: codecEndpoint(new SealedPayloads(ring)), uiOrigins };
 }
 
-/** Goes on with what an earlier process may have been killed at. */
-function tidyUp(store: Store, logger: Logger): void {
+function endWithout({ host, port }: Config, error: Error): never {
+  process.stderr.write(`The API cannot listen on ${host}:${port}: ${error.message}. Choose another PORT.\n`);
+  process.exit(1);
+}
+
+/** Goes on with what an earlier process may have been killed at, and removes from time to time what nobody needs. */
+function tidyUp(store: Store, reaper: Reaper, logger: Logger): void {
+  setInterval(() => {
+    reaper.reap({ dryRun: false }).then(
+      ({ sessions, expired, orphanedBlobs }) => logger.info({ sessions, expired, orphanedBlobs }, 'reaped'),
+      (error: unknown) => logger.warn({ error: String(error) }, 'nothing was reaped'),
+    );
+  }, REAP_MS).unref();
   store.keys.reseal().then(
     ({ resealed, unreadable }) => {
       if (resealed + unreadable > 0) logger.info({ resealed, unreadable }, 'sealed secrets anew');

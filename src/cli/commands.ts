@@ -8,6 +8,7 @@ import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { follow, tellEvents } from './follow.ts';
 import { allCheckpoints, forkBody, forkOptions } from './fork.ts';
 import { keysCommand } from './keys-command.ts';
+import { reapCommand } from './reap-command.ts';
 import { resumeBody, resumeOptions, resumeUsage } from './resume.ts';
 import { runRequest } from './run-request.ts';
 import { skillCommand } from './skill-command.ts';
@@ -89,6 +90,7 @@ parent has ended its secrets are gone: give --model-api-key-file, --git-token-fi
     run: ([id], { output }, context) => exportBundle(given(id), textOf(output), context),
   },
   keys: keysCommand,
+  reap: reapCommand,
   'verify-bundle': {
     usage: 'verify-bundle <file> [--snapshot sha256:…]',
     summary: 'Check an exported archive, without a server',

@@ -13,15 +13,12 @@ import { applyToDirectory, importDirectory, type DirectoryDelivery } from './dir
 import { Mirrors, type TenantRemote } from './mirrors.ts';
 import { PROBE_MS, probeRemote, type Resolved } from './probe-remote.ts';
 import { runRemote, type Remote } from './remote.ts';
+import { ASIDE, heldSessions, removeSessionFiles } from './session-files.ts';
 import { SessionGit } from './session-git.ts';
 
-/** The end of the name of a session's directory while it is made. */
-const ASIDE = '.new';
 /** So often the whole history is asked for, before a connection that breaks is spared it. */
 const FULL_TRIES = 2;
 const DEFAULT_TENANT = 'default';
-const REMOVE_TRIES = 10;
-const REMOVE_DELAY_MS = 100;
 
 /** A branch of a repository elsewhere. */
 export interface RemoteBranch {
@@ -193,9 +190,8 @@ export class GitManager {
   }
 
   /** The sessions that have a directory here, in whatever state it is. */
-  async held(): Promise<string[]> {
-    const names = await readdir(this.#directory).catch(() => []);
-    return [...new Set(names.filter((name) => name.startsWith('ses_')).map((name) => name.replace(/\.new$/, '')))];
+  held(): Promise<string[]> {
+    return heldSessions(this.#directory);
   }
 
   /** Removes mirrors that have not been used since a time (epoch milliseconds); answers how many. See {@link Mirrors.prune}. */
@@ -270,13 +266,6 @@ export class GitManager {
   #asidePath(sessionId: string): string {
     return `${this.#path(sessionId)}${ASIDE}`;
   }
-}
-
-/** Removes what lies below the directory of a {@link GitManager} for a session, also while a last command still writes there. */
-export async function removeSessionFiles(directory: string, sessionId: string): Promise<void> {
-  const path = join(directory, sessionId);
-  for (const one of [path, `${path}${ASIDE}`])
-    await rm(one, { recursive: true, force: true, maxRetries: REMOVE_TRIES, retryDelay: REMOVE_DELAY_MS });
 }
 
 /** True for a failure that can come from files which are damaged or gone. */

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
 
 /** Content-addressed bytes. A blob's id is `sha256:` and 64 hex digits of its content. */
@@ -16,6 +16,8 @@ export interface Blobs {
   get(id: string): Promise<Buffer>;
   /** Removes a blob; one that is not there is removed already. */
   delete(id: string): Promise<void>;
+  /** The ids of everything that is stored. */
+  list(): Promise<string[]>;
 }
 
 /** The id of some bytes. */
@@ -68,6 +70,14 @@ export class FileBlobs implements Blobs {
 
   async delete(id: string): Promise<void> {
     await rm(this.#path(id), { force: true });
+  }
+
+  async list(): Promise<string[]> {
+    const names = existsSync(this.#root) ? await readdir(this.#root, { recursive: true }) : [];
+    return names
+      .map((name) => basename(name))
+      .filter((name) => /^[0-9a-f]{64}$/.test(name))
+      .map((hex) => `sha256:${hex}`);
   }
 
   /** Where blobs are written, under the name of who writes them, before they get their own. */

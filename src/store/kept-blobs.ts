@@ -45,6 +45,25 @@ export class KeptBlobs {
     while ((await this.#sweepSome()) === SWEEP);
   }
 
+  /** What is stored and claimed by nobody: left by a kill between the two halves of a deletion, or by hand. */
+  async orphans(): Promise<string[]> {
+    const stored = await this.#blobs.list(); // First: what is stored meanwhile has been claimed before.
+    const claimed = new Set(
+      (await this.#db.all('SELECT DISTINCT blob FROM blob_claims')).map((row) => String(row['blob'])),
+    );
+    return stored.filter((id) => !claimed.has(id));
+  }
+
+  /** Removes those of these blobs that still nobody claims. */
+  async removeOrphans(ids: readonly string[]): Promise<void> {
+    for (const id of ids) {
+      await this.#db.transaction(async (queries) => {
+        const claim = await queries.get('SELECT session_id FROM blob_claims WHERE blob = ? LIMIT 1', id);
+        if (claim === undefined) await this.#blobs.delete(id);
+      });
+    }
+  }
+
   #sweepSome(): Promise<number> {
     return this.#db.transaction(async (queries) => {
       const rows = await queries.all('SELECT blob FROM doomed_blobs ORDER BY blob LIMIT ?', SWEEP);

@@ -168,6 +168,12 @@ export class SessionRecords {
     return (await this.#db.all(sql, at)).map((row) => String(row['id']));
   }
 
+  /** Ids of the sessions that have ended before that moment, in epoch milliseconds. */
+  async endedBefore(at: number): Promise<string[]> {
+    const sql = "SELECT id FROM sessions WHERE state IN ('COMPLETE', 'FAILED') AND updated_at < ? ORDER BY updated_at";
+    return (await this.#db.all(sql, at)).map((row) => String(row['id']));
+  }
+
   /** Asks the running chunk to return at its next turn border, or takes that back. */
   setHeld(id: string, held: boolean): Promise<number> {
     return this.#db.run('UPDATE sessions SET held = ? WHERE id = ?', held ? 1 : 0, id);

@@ -41,6 +41,8 @@ test('every route is in the OpenAPI 3.1 document, with descriptions', async () =
       'get /api/master-keys',
       'post /api/master-keys/rotate',
       'post /v1/forges/{kind}/webhook',
+      'get /api/storage',
+      'post /api/storage/reap',
       ...below.map((path) => `get /api/sessions/{id}${path}`),
       ...posts.map((name) => `post /api/sessions/{id}/${name}`),
     ].toSorted(),

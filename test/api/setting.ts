@@ -47,6 +47,9 @@ export function api(changes: Partial<AppDeps> | ((store: Store) => Partial<AppDe
     log: { error: () => undefined },
     codec: null,
     forges: { secrets: () => [], command: '/holdfast', mayPush: async () => false },
+    reaper: {
+      reap: async () => ({ items: [], total: 0, sessions: [], expired: [], orphanedBlobs: 0, removed: false }),
+    },
     ...(typeof changes === 'function' ? changes(store) : changes),
   });
   const call = async (method: string, path: string, options: RequestInit = {}) => {

@@ -1,0 +1,59 @@
+import { heldSessions, removeSessionFiles } from './git/session-files.ts';
+import type { Store } from './store/store.ts';
+import { storageUsage, type StoragePlaces, type StorageUse } from './storage-usage.ts';
+
+/** Where a reaper looks. */
+type Directories = Pick<StoragePlaces, 'dataDir' | 'sessionsDir' | 'workingDir' | 'agentDir'>;
+
+/** What a reaper works by. */
+export interface ReaperSettings extends Directories {
+  /** How long sessions are kept after their end, in milliseconds; null for ever. */
+  readonly sessionKeepMs: number | null;
+}
+
+/** What is there, and what of it nobody needs. */
+export interface Reaping {
+  readonly items: readonly StorageUse[];
+  readonly total: number;
+  /** Files of sessions that have ended or are deleted, by session. */
+  readonly sessions: readonly string[];
+  readonly orphanedBlobs: number;
+  /** Sessions that ended longer ago than they are kept: their records, secrets and artifacts go as well. */
+  readonly expired: readonly string[];
+  /** False for a dry run. */
+  readonly removed: boolean;
+}
+
+/** Finds what nobody needs any more, explains all the rest, and removes the former. What a live session has is never touched. */
+export class Reaper {
+  readonly #store: Store;
+  readonly #settings: ReaperSettings;
+
+  constructor(store: Store, settings: ReaperSettings) {
+    this.#store = store;
+    this.#settings = settings;
+  }
+
+  /** @param options.dryRun tells only what would go; the sizes are those before anything goes. */
+  async reap({ dryRun }: { readonly dryRun: boolean }): Promise<Reaping> {
+    const { sessionKeepMs, workingDir } = this.#settings;
+    const held = await heldSessions(workingDir); // First: a directory that is made meanwhile belongs to a session that lives.
+    const live = new Set(await this.#store.sessions.live());
+    const orphans = new Set(await this.#store.blobs.orphans());
+    const items = await storageUsage({
+      ...this.#settings,
+      isLive: (id) => live.has(id),
+      isOrphan: (hex) => orphans.has(`sha256:${hex}`),
+    });
+    const sessions = held.filter((id) => !live.has(id));
+    const expired = sessionKeepMs === null ? [] : await this.#store.sessions.endedBefore(Date.now() - sessionKeepMs);
+    if (!dryRun) {
+      for (const id of sessions) await removeSessionFiles(workingDir, id);
+      for (const id of expired) await this.#store.sessions.delete(id);
+      await this.#store.blobs.sweep();
+      await this.#store.blobs.removeOrphans([...orphans]);
+    }
+    const total = items.reduce((sum, { bytes }) => sum + bytes, 0);
+    return { items, total, sessions, orphanedBlobs: orphans.size, expired, removed: !dryRun };
+  }
+}
