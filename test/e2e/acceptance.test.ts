@@ -159,6 +159,8 @@ test('no secret is in the data directory, the logs of the processes, or their ar
   const encoded = Buffer.from(`git:${canaries.gitToken}`).toString('base64');
   const secrets = [canaries.modelKey, canaries.gitToken, encoded];
   const leaks = (text: string) => secrets.filter((secret) => text.includes(secret));
+  // All have ended; what goes with them would go while it is read.
+  await until(() => readdirSync(join(holdfast.dataDir, 'work')).every((name) => !name.startsWith('ses_')));
   let scanned = 0;
   for (const file of readdirSync(holdfast.dataDir, { recursive: true, encoding: 'utf8' })) {
     const path = join(holdfast.dataDir, file);
