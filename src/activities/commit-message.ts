@@ -1,10 +1,11 @@
+import { commitBody } from '../domain/commit-body.ts';
 import { termsOf } from '../domain/delivery.ts';
 import type { Delivery } from './commit-manager.ts';
 
 /** The message of a result's commit: title, the agent's words, what was assumed and waived, and last the trailers (git-interpret-trailers(1)). */
 export function commitMessage({ snapshot, digest, verified, note, summary }: Delivery): string {
-  const title = oneLine(snapshot.goal, 72);
-  const body = summary.trim() === '' ? [] : ['', wrap(summary.trim())];
+  const title = commitBody(oneLine(snapshot.goal, 72));
+  const body = summary.trim() === '' ? [] : ['', commitBody(summary)];
   const assumed =
     snapshot.assumptions.length === 0
       ? []
@@ -12,7 +13,7 @@ export function commitMessage({ snapshot, digest, verified, note, summary }: Del
   const waived = (snapshot.waivers ?? []).map(
     ({ kind, name, by, reason }) => `- ${kind} ${oneLine(name, 100)}, by ${oneLine(by, 60)}: ${oneLine(reason, 200)}`,
   );
-  const unverified = verified ? [] : ['', `NOT VERIFIED: ${note ?? 'no acceptance command was run'}.`];
+  const unverified = verified ? [] : ['', `NOT VERIFIED: ${oneLine(note ?? 'no acceptance command was run', 500)}.`];
   const { coAuthors, trailers: given } = termsOf(snapshot);
   const trailers = [
     '',
@@ -28,9 +29,4 @@ export function commitMessage({ snapshot, digest, verified, note, summary }: Del
 function oneLine(text: string, max: number): string {
   const line = text.replace(/\s+/g, ' ').trim();
   return line.length <= max ? line : `${line.slice(0, max - 1)}…`;
-}
-
-/** Lines that look like trailers must not be taken for ours. */
-function wrap(text: string): string {
-  return text.slice(0, 4000).replace(/^(Holdfast-[A-Za-z]+):/gm, ' $1:');
 }
