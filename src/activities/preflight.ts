@@ -100,10 +100,10 @@ export class Preflight {
       model: task.model,
       signal,
     };
-    const [{ draft, writtenBy }] = await Promise.all([
-      credentials.withModelKey(sessionId, task.model, (key) => synthesizer.synthesize({ ...request, key })),
-      loaded === null ? null : this.#hashAhead(git.open(sessionId), tree, loaded),
-    ]);
+    const ahead = loaded === null ? null : this.#hashAhead(git.open(sessionId), tree, loaded);
+    const { draft, writtenBy } = await credentials
+      .withModelKey(sessionId, task.model, (key) => synthesizer.synthesize({ ...request, key }))
+      .finally(() => ahead); // Nothing goes on when this is over.
     const remote = isPushed(task.delivery) && task.source.kind === 'repository' ? task.source.url : null;
     const discovered = await discoverAcceptance(files, (path) => this.#text(sessionId, tree, path));
     const demands = { acceptance: task.acceptance, discovered, remote, egress: task.egress };
@@ -189,7 +189,8 @@ export class Preflight {
   /** While the model writes: what the skill already demands is hashed, so that the freeze finds it done. */
   async #hashAhead(git: SessionGit, tree: string, { skill }: LoadedSkill): Promise<void> {
     const demanded = { globs: skill.requiredFiles, paths: skill.requiredScripts };
-    await git.hashFiles(await git.findFiles(tree, demanded)).catch(() => undefined); // The freeze will say what is wrong.
+    const files = await git.findFiles(tree, demanded).catch(() => []);
+    await git.hashFiles(files).catch(() => undefined); // The freeze will say what is wrong.
   }
 
   /** What the model is shown of the scripts; a script that is too large to show is named all the same. */

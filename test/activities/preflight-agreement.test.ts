@@ -1,3 +1,5 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { canonicalJson, digestOf } from '../../src/digest/canonical-json.ts';
 import { ContractEdit } from '../../src/domain/contract-edit.ts';
@@ -129,4 +131,20 @@ test('a blob that is no edit is refused in words, whoever named it, and not trie
 
 test.each(['10.0.0.1', 'https://a.example', '*'])('%s is no host that an edit could give', (rule) => {
   expect(ContractEdit.safeParse({ egress: [rule] }).success).toBe(false);
+});
+
+test('what the skill demands is hashed while the model writes, and the freeze finds it done', async () => {
+  const demands = '---\nname: s\ndescription: d\nrequired_files: ["src/**"]\n---\nGo.\n';
+  const { check, freeze, skillsDir } = await preflightSetting({
+    files: { 'src/a.ts': 'a', 'src/b.ts': 'b', 'c.ts': 'c' },
+    task: { skill: { kind: 'inline', text: demands } },
+    contract: { requiredFiles: ['c.ts'] },
+  });
+  const [memory = ''] = globSync(join(skillsDir, '..', 'work', '*', 'git', 'holdfast-sha256'));
+  const remembered = () => readFileSync(memory, 'utf8').trim().split('\n').slice(1);
+  expect(remembered()).toHaveLength(2);
+  await check();
+  const { snapshot } = await freeze();
+  expect(snapshot.files.map(({ path }) => path)).toEqual(['c.ts', 'src/a.ts', 'src/b.ts']);
+  expect(remembered()).toHaveLength(3);
 });
