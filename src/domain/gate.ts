@@ -87,9 +87,8 @@ export function standingOf(judged: Judged): Standing {
 function reservationsOn({ checks, altered = [] }: Judged): string[] {
   const flaky = checks.filter(({ verdict }) => verdict === 'flaky').length;
   const proving = checks.filter(({ command, verdict }) => verdict !== 'flaky' && !isAlwaysGreen(command));
-  const names = altered
-    .slice(0, MAX_NAMED)
-    .map((path) => (/^[\w@%+=:,./-]+$/.test(path) ? path : JSON.stringify(path)));
+  // An agent chose these names, and forges render them: only letters, digits and plain signs are shown.
+  const names = altered.slice(0, MAX_NAMED).map((path) => path.replace(/[^\p{L}\p{N}_+=:,./-]/gu, '?'));
   const more = altered.length > MAX_NAMED ? ` and ${altered.length - MAX_NAMED} more` : '';
   return [
     ...(flaky > 0 ? [`${flaky} of ${checks.length} flaky`] : []),

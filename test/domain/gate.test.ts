@@ -109,6 +109,6 @@ test('a result that is green by what it altered, or by commands of the model alo
   });
   const always = { ...green(), command: 'npm test || true' };
   expect(standingOf(verification([always])).note).toBe('every command that is green is so whatever the work is');
-  const hostile = standingOf(verification([green()], { altered: ['a\n# b.test.js'] })).note;
-  expect(hostile).toBe('the change alters what judges it: "a\\n# b.test.js"');
+  const hostile = standingOf(verification([green()], { altered: ['a\n# @b [c](d) **ü**.test.js'] })).note;
+  expect(hostile).toBe('the change alters what judges it: a????b??c??d????ü??.test.js');
 });
