@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { makeReadableDirectory } from './readable-directory.ts';
+import { removeTree } from './remove-tree.ts';
 
 /** Who works on a session: a process, by a name that no other one ever has. */
 export interface Owner {
@@ -73,7 +74,7 @@ export class AttemptTrees {
 
   async #removeOlder(name: string, owner: Owner): Promise<void> {
     for (const older of this.#names().filter((other) => other !== name)) {
-      if (await this.#isFree(older, owner, 0)) await rm(join(this.#directory, older), { recursive: true, force: true });
+      if (await this.#isFree(older, owner, 0)) await removeTree(join(this.#directory, older));
     }
   }
 

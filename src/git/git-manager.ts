@@ -13,6 +13,7 @@ import { applyToDirectory, importDirectory, type DirectoryDelivery } from './dir
 import { Mirrors, type TenantRemote } from './mirrors.ts';
 import { PROBE_MS, probeRemote, type Resolved } from './probe-remote.ts';
 import { runRemote, type Remote } from './remote.ts';
+import { removeTree } from './remove-tree.ts';
 import { ASIDE, heldSessions, removeSessionFiles } from './session-files.ts';
 import { SessionGit } from './session-git.ts';
 
@@ -222,7 +223,7 @@ export class GitManager {
     try {
       const git = new SessionGit(this.#sandbox, aside);
       const base = await this.#bringIn(git, source, wanted, access);
-      await rm(this.#path(sessionId), { recursive: true, force: true });
+      await removeTree(this.#path(sessionId));
       await rename(aside, this.#path(sessionId));
       return base;
     } finally {

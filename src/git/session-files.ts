@@ -1,10 +1,9 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeTree } from './remove-tree.ts';
 
 /** The end of the name of a session's directory while it is made. */
 export const ASIDE = '.new';
-const REMOVE_TRIES = 10;
-const REMOVE_DELAY_MS = 100;
 
 /** The sessions that have something below the directory of a {@link GitManager}. */
 export async function heldSessions(directory: string): Promise<string[]> {
@@ -15,6 +14,5 @@ export async function heldSessions(directory: string): Promise<string[]> {
 /** Removes what lies below the directory of a {@link GitManager} for a session, also while a last command still writes there. */
 export async function removeSessionFiles(directory: string, sessionId: string): Promise<void> {
   const path = join(directory, sessionId);
-  for (const one of [path, `${path}${ASIDE}`])
-    await rm(one, { recursive: true, force: true, maxRetries: REMOVE_TRIES, retryDelay: REMOVE_DELAY_MS });
+  for (const one of [path, `${path}${ASIDE}`]) await removeTree(one);
 }

@@ -7,6 +7,7 @@ import type { Sandbox, SandboxSpec } from '../sandbox/sandbox.ts';
 import { gitEnvironment } from './git-environment.ts';
 import { gitFailed, plumb } from './plumbing.ts';
 import { makeReadableDirectory } from './readable-directory.ts';
+import { removeTree } from './remove-tree.ts';
 import { IN_THE_WAY, reopenScript, restoreScript, snapshotScript } from './work-tree-scripts.ts';
 
 const MAX_PACK_BYTES = 512 * 2 ** 20;
@@ -122,7 +123,7 @@ export class WorkTree {
   /** Removes the directory and everything beside it. */
   async remove(): Promise<void> {
     await rm(`${this.spec.workspace}.scratch`, { recursive: true, force: true });
-    await rm(this.spec.workspace, { recursive: true, force: true });
+    await removeTree(this.spec.workspace);
     await rm(this.#state, { recursive: true, force: true });
   }
 

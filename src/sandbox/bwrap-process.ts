@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import { PassThrough, type Duplex, type Readable, type Writable } from 'node:stream';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Cgroup } from './cgroup.ts';
+import { DiskWatch } from './disk-watch.ts';
 import { childrenOf, residentBytes, untilGone } from './process-tree.ts';
 import type { EndReason, SandboxLimits, SandboxProcess, SandboxResult } from './sandbox.ts';
 
@@ -39,9 +39,11 @@ export class BwrapProcess implements SandboxProcess {
   readonly result: Promise<SandboxResult>;
   readonly #launch: Launch;
   readonly #child: ChildProcess;
+  readonly #disk: DiskWatch;
   readonly #started = performance.now();
   #initPid: number | undefined;
   #atGate = false;
+  #looking = false;
   #status = '';
   #complaint = '';
   #reason: EndReason = 'exit';
@@ -51,6 +53,7 @@ export class BwrapProcess implements SandboxProcess {
 
   constructor(launch: Launch) {
     this.#launch = launch;
+    this.#disk = new DiskWatch(launch.workspace, launch.limits);
     this.#child = this.#spawn();
     this.result = this.#run();
     this.result.catch(() => undefined); // Whoever needs the result awaits it; nobody else is to be ended by it.
@@ -207,14 +210,16 @@ export class BwrapProcess implements SandboxProcess {
 
   /** What no rlimit sees: memory of the whole tree, of memfd and tmpfs, and the disk. */
   async #watch(): Promise<void> {
-    const { limits, cgroup, workspace } = this.#launch;
+    const { limits, cgroup } = this.#launch;
     if (this.#initPid === undefined) return;
     if (cgroup?.outOfMemory()) return this.kill('memory_limit');
     const short = process.availableMemory() < limits.minFreeMemoryBytes;
     if (cgroup === undefined && (short || residentBytes(this.#initPid) > limits.memoryBytes))
       return this.kill('memory_limit');
-    const disk = await statfs(workspace).catch(() => null);
-    if (disk !== null && disk.bavail * disk.bsize < limits.minFreeDiskBytes) this.kill('disk_limit');
+    if (this.#looking) return; // A large workspace takes its time.
+    this.#looking = true;
+    if (await this.#disk.isOver()) this.kill('disk_limit');
+    this.#looking = false;
   }
 }
 

@@ -15,6 +15,8 @@ export const defaultLimits: SandboxLimits = {
   tmpBytes: 512 * MIB,
   outputBytes: 32 * MIB,
   minFreeDiskBytes: 1 * GIB,
+  minFreeInodes: 10_000,
+  workspaceBytes: 20 * GIB,
   minFreeMemoryBytes: 256 * MIB,
 };
 

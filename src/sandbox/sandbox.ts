@@ -27,6 +27,10 @@ export interface SandboxLimits {
   readonly outputBytes: number;
   /** The tree is killed when the workspace's file system has less than this free, in bytes. */
   readonly minFreeDiskBytes: number;
+  /** The tree is killed when the workspace's file system can take fewer new files than this. */
+  readonly minFreeInodes: number;
+  /** The tree is killed when the workspace takes up more than this, in bytes. */
+  readonly workspaceBytes: number;
   /** Without a cgroup: the tree is killed when the machine has less memory than this left, in bytes. */
   readonly minFreeMemoryBytes: number;
 }

@@ -1,5 +1,6 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   globSync,
   mkdirSync,
@@ -51,7 +52,10 @@ const put =
   };
 const packs = (pattern: string, damage: (file: string) => void) => (mirror: string) =>
   globSync(`objects/pack/${pattern}`, { cwd: mirror }).forEach((name) => damage(join(mirror, name)));
-const halve = (file: string): void => truncateSync(file, Math.floor(statSync(file).size / 2));
+const halve = (file: string): void => {
+  chmodSync(file, 0o644);
+  truncateSync(file, Math.floor(statSync(file).size / 2));
+};
 
 test.each<[string, (mirror: string) => void]>([
   ['has no HEAD', (mirror) => rmSync(join(mirror, 'HEAD'))],

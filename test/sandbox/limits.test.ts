@@ -114,3 +114,62 @@ test('a server that is killed while it starts a command leaves nothing to the ne
     expect(existsSync(join(spec.workspace, `ran-${mark}`))).toBe(false);
   }
 });
+
+test('CPU seconds, open files and core dumps are limited for each process', async () => {
+  const { bash, spec } = await sandboxSetting();
+  const run = await bash('while :; do :; done', { limits: { cpuSeconds: 1, wallMs: 20_000 } });
+  expect(run).toMatchObject({ reason: 'exit', exitCode: 137 });
+  const open = 'import os\ntry:\n  while True: os.open("/dev/null", 0)\nexcept OSError as e: print(e.strerror)';
+  expect((await bash(`/usr/bin/python3 -c '${open}'`, { limits: { openFiles: 50 } })).out).toBe(
+    'Too many open files\n',
+  );
+  await bash('sh -c "kill -SEGV \\$\\$"; ulimit -c > core-limit');
+  expect(readdirSync(spec.workspace)).toEqual(['core-limit']);
+  expect(readFileSync(join(spec.workspace, 'core-limit'), 'utf8')).toBe('0\n');
+});
+
+test('a single process has a limit of memory of its own', async () => {
+  const { bash } = await sandboxSetting();
+  const hog = 'try:\n  x = bytearray(512 * 2**20)\n  print("had it")\nexcept MemoryError: print("refused")';
+  const run = await bash(`/usr/bin/python3 -c '${hog}'`, { limits: { processDataBytes: 256 * 2 ** 20 } });
+  expect(run.out).toBe('refused\n');
+});
+
+test('many processes, each below its own limit, are killed together when the tree is too large', async () => {
+  const { bash } = await sandboxSetting();
+  const one = `/usr/bin/python3 -c 'import time; x = bytearray(64 * 2**20); time.sleep(60)'`;
+  const run = await bash(`for i in 1 2 3 4 5 6 7 8; do ${one} & done; wait`, {
+    limits: { memoryBytes: 256 * 2 ** 20, wallMs: 30_000 },
+  });
+  expect(run.reason).toBe('memory_limit');
+});
+
+test('where the machine itself runs short of memory, the command goes first', async () => {
+  const { bash } = await sandboxSetting();
+  const run = await bash('sleep 60', { limits: { minFreeMemoryBytes: 2 ** 50, wallMs: 30_000 } });
+  expect(run.reason).toBe('memory_limit');
+});
+
+test.each([
+  ['the disk is too full', { minFreeDiskBytes: 2 ** 60 }, 'sleep 60'],
+  ['the disk can take no more files', { minFreeInodes: 2 ** 52 }, 'sleep 60'],
+  [
+    'the workspace is too large',
+    { workspaceBytes: 100_000_000 },
+    'for i in 1 2 3 4 5 6; do head -c 50000000 /dev/zero > f$i; done; sleep 60',
+  ],
+])('a command is ended when %s', async (_, limits, command) => {
+  const { bash } = await sandboxSetting();
+  expect((await bash(command, { limits: { ...limits, wallMs: 30_000 } })).reason).toBe('disk_limit');
+});
+
+test('files that are linked count once, and what was there before a command is counted with what it adds', async () => {
+  const { bash } = await sandboxSetting();
+  const limits = { workspaceBytes: 220_000_000, wallMs: 3000 };
+  const linked = await bash('head -c 100000000 /dev/zero > f; for i in 1 2 3 4; do ln f l$i; done; sleep 2', {
+    limits,
+  });
+  expect(linked.reason).toBe('exit');
+  const more = await bash('head -c 150000000 /dev/zero > g; sleep 60', { limits: { ...limits, wallMs: 30_000 } });
+  expect(more.reason).toBe('disk_limit');
+});
