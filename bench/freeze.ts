@@ -16,7 +16,7 @@ import { createSandbox } from '../src/sandbox/create-sandbox.ts';
 import { openStore } from '../src/store/store.ts';
 import { deliveryParts } from '../test/support/delivery-parts.ts';
 import { sampleSession, sampleTask } from '../test/support/sample-task.ts';
-import { median, ms, print, title } from './figure.ts';
+import { median, ms, print, timed, title } from './figure.ts';
 import { inDirectory } from './in-directory.ts';
 
 const ROUNDS = 5;
@@ -109,12 +109,6 @@ async function benchPreflight(directory: string): Promise<void> {
   await server.close();
   store.close();
   sandbox.dispose();
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const started = performance.now();
-  await work();
-  return performance.now() - started;
 }
 
 const words = [

@@ -1,0 +1,87 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { startGitHttpServer } from '../src/demo/git-http-server.ts';
+import { GitManager } from '../src/git/git-manager.ts';
+import { createSandbox } from '../src/sandbox/create-sandbox.ts';
+import { median, ms, print, timed, title } from './figure.ts';
+import { inDirectory } from './in-directory.ts';
+
+const run = promisify(execFile);
+const ROUNDS = 7;
+const SIZE = { files: 3000, commits: 1000, filesPerCommit: 10, bytes: 6000 };
+const credentials = { username: 'git', token: 'bench-token' };
+
+/** The start of a session, from its repository to a work tree, against a shallow clone of the same repository over the same HTTP. */
+export async function benchSources(): Promise<void> {
+  title(
+    `Session start, ${SIZE.files} files, ${SIZE.commits} commits, warm mirror (target ≥ 5× faster than git clone --depth 1)`,
+  );
+  await inDirectory(async (directory) => {
+    const root = join(directory, 'remote');
+    const server = await startGitHttpServer({ root, user: credentials.username, token: credentials.token });
+    makeHistory(join(root, 'bench.git'));
+    const url = `${server.url}/bench.git`;
+    const sandbox = createSandbox({ mode: 'bwrap' });
+    const git = new GitManager({ sandbox, directory: join(directory, 'work') });
+    const start = async (id: string): Promise<void> => {
+      const { tree } = await git.prepare(id, { kind: 'repository', url }, credentials);
+      await git.open(id).workspace().restore(tree);
+    };
+    const cold = await timed(() => start('ses_cold'));
+    const [ours, theirs]: [number[], number[]] = [[], []];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const clone = join(directory, 'clone');
+      theirs.push(await timed(() => shallowClone(url, clone)));
+      await rm(clone, { recursive: true });
+      ours.push(await timed(() => start(`ses_${round}`)));
+      await git.remove(`ses_${round}`);
+    }
+    print('git clone --depth 1 (median)', ms(median(theirs)));
+    print(
+      'session start, warm mirror, whole history (median)',
+      `${ms(median(ours))}  (×${(median(theirs) / median(ours)).toFixed(1)} faster)`,
+    );
+    print('session start, no mirror yet', ms(cold));
+    sandbox.dispose();
+    await server.close();
+  });
+}
+
+async function shallowClone(url: string, directory: string): Promise<void> {
+  const header = `Authorization: Basic ${Buffer.from(`${credentials.username}:${credentials.token}`).toString('base64')}`;
+  await run('git', ['-c', `http.extraHeader=${header}`, 'clone', '-q', '--depth', '1', url, directory]);
+}
+
+/** A repository as servers keep them: one pack. */
+function makeHistory(path: string): void {
+  mkdirSync(path, { recursive: true });
+  const git = (args: readonly string[], input = ''): void =>
+    void execFileSync('git', ['--git-dir', path, ...args], {
+      input,
+      maxBuffer: 2 ** 30,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+  git(['init', '-q', '--bare', '--initial-branch=main', path]);
+  const text = (seed: number): string => {
+    let state = seed + 1;
+    const words = Array.from({ length: SIZE.bytes / 8 }, () =>
+      ((state = (state * 48_271) % 2_147_483_647) % 0xfffffff).toString(16).padStart(7, '0'),
+    );
+    return words.join('\n');
+  };
+  const lines: string[] = [];
+  for (let commit = 0; commit < SIZE.commits; commit += 1) {
+    lines.push('commit refs/heads/main', `committer x <x@y> ${commit} +0000`, 'data 1', 'm');
+    const count = commit === 0 ? SIZE.files : SIZE.filesPerCommit;
+    for (let index = 0; index < count; index += 1) {
+      const file = commit === 0 ? index : (commit * 37 + index * 101) % SIZE.files;
+      const content = `${text(file)}\n${commit}\n`;
+      lines.push(`M 100644 inline p${file % 100}/f${file}.ts`, `data ${content.length}`, content);
+    }
+  }
+  git(['fast-import', '--quiet'], `${lines.join('\n')}\n`);
+  git(['repack', '-adq']);
+}
