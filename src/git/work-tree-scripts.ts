@@ -47,7 +47,7 @@ export const reopenScript = `find . -path ./.git -prune \\
 
 /**
  * Makes the directory equal a tree; ignored files stay. The agent gets a throw-away repository of its own, which borrows our objects;
- * it is made aside, so that a kill leaves none or a whole one.
+ * it is made aside, so that a kill leaves none or a whole one. At the base its index is ours: what the files look like is known.
  */
 export const restoreScript = `set -e
 mkdir -p /tmp/objects; rm -f "$GIT_INDEX_FILE" "$GIT_INDEX_FILE.lock"
@@ -57,13 +57,15 @@ git read-tree "$TREE"; git checkout-index -a -f -u -q; git clean -ffdq
 if [ -n "$KEPT" ]; then (export GIT_INDEX_FILE=/tmp/kept.index; git read-tree "$KEPT"; git checkout-index -a -f -q); fi
 [ "$OWN" = 1 ] || exit 0
 [ -e .git ] && exit 0
-objects=$GIT_ALTERNATE_OBJECT_DIRECTORIES; shallow=$GIT_DIR/shallow
+objects=$GIT_ALTERNATE_OBJECT_DIRECTORIES; shallow=$GIT_DIR/shallow; index=$GIT_INDEX_FILE
+[ "$(git rev-parse "$BASE^{tree}")" = "$TREE" ] || index=
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
 aside=.holdfast-git; rm -rf $aside; git init -q --template= --initial-branch=work $aside
 export GIT_DIR=$PWD/$aside/.git GIT_WORK_TREE=$PWD
 mkdir -p "$GIT_DIR/info"; printf '%s\\n' "$objects" > "$GIT_DIR/objects/info/alternates"
 [ ! -e "$shallow" ] || cp "$shallow" "$GIT_DIR/shallow"
 git config user.name agent; git config user.email agent@localhost
-git update-ref HEAD "$BASE"; git read-tree HEAD; git update-index -q --refresh || true
+git update-ref HEAD "$BASE"
+if [ -n "$index" ]; then cp "$index" "$GIT_DIR/index"; else git read-tree HEAD; git update-index -q --refresh || true; fi
 mv "$GIT_DIR" .git; rmdir $aside
 `;

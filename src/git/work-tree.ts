@@ -173,7 +173,8 @@ export class WorkTree {
   #git(script: string, variables: Record<string, string>, walls: Partial<SandboxSpec> = {}): Promise<SandboxRun> {
     const spec: SandboxSpec = { ...this.spec, ...walls, readWrite: [this.#state] };
     const env = {
-      ...gitEnvironment('nothing'),
+      // All of this can be made anew; what must last is written by whoever takes it in.
+      ...gitEnvironment('nothing', { 'core.fsync': 'none' }),
       GIT_DIR: this.#gitDir,
       GIT_WORK_TREE: this.#sandbox.workspacePath(spec),
       GIT_INDEX_FILE: join(this.#state, 'index'),
