@@ -16,7 +16,15 @@ const slow = [
   'test/slow/**/*.test.ts',
   'test/**/*-kill.test.ts',
   'test/activities/damage.test.ts',
+  'test/activities/limits.test.ts',
+  'test/activities/sub-agents.test.ts',
   'test/activities/verifier.test.ts',
+  'test/agent/compaction.test.ts',
+  'test/agent/model-trouble.test.ts',
+  'test/git/attacks.test.ts',
+  'test/git/fetch.test.ts',
+  'test/sandbox/limits.test.ts',
+  'test/supervisor.test.ts',
 ];
 
 export default defineConfig({

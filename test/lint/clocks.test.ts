@@ -10,6 +10,10 @@ const allowed = new Map([
   ['src/temporal/connection.ts', 'the same'],
   ['src/temporal/embedded-namespace.ts', 'the same'],
   ['src/workflows/preflight.ts', 'the clock of Temporal, by which its timers run'],
+  [
+    'src/reaper.ts',
+    'how long an ended session is kept, as its end was recorded: a jump removes it sooner or later, never a live one',
+  ],
   ['src/worker.ts', 'how far back ended sessions are looked through; who is missed is found by the heartbeat timeout'],
 ]);
 
