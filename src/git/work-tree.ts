@@ -174,7 +174,7 @@ export class WorkTree {
     const spec: SandboxSpec = { ...this.spec, ...walls, readWrite: [this.#state] };
     const env = {
       // All of this can be made anew; what must last is written by whoever takes it in.
-      ...gitEnvironment('nothing', { 'core.fsync': 'none' }),
+      ...gitEnvironment('nothing', { 'core.fsync': 'none', 'checkout.workers': '0' }),
       GIT_DIR: this.#gitDir,
       GIT_WORK_TREE: this.#sandbox.workspacePath(spec),
       GIT_INDEX_FILE: join(this.#state, 'index'),
