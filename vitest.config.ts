@@ -16,6 +16,7 @@ const slow = [
   'test/slow/**/*.test.ts',
   'test/**/*-kill.test.ts',
   'test/activities/damage.test.ts',
+  'test/activities/execution-runner.test.ts',
   'test/activities/limits.test.ts',
   'test/activities/sub-agents.test.ts',
   'test/activities/verifier.test.ts',
@@ -23,8 +24,10 @@ const slow = [
   'test/agent/model-trouble.test.ts',
   'test/git/attacks.test.ts',
   'test/git/fetch.test.ts',
+  'test/git/mirrors.test.ts',
   'test/sandbox/limits.test.ts',
   'test/supervisor.test.ts',
+  'test/temporal/*-server.test.ts',
 ];
 
 export default defineConfig({

@@ -8,7 +8,7 @@ import { findTemporalCli } from '../../scripts/setup/temporal-cli.mjs';
 import { holdfast as command } from '../cli/setting.ts';
 import { until } from '../support/holdfast.ts';
 import { canaries, startSetting, type Setting } from '../support/scripted-setting.ts';
-import { LINES } from './scenarios.ts';
+import { LINES } from '../e2e/scenarios.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-keys-'));
 const keyFile = join(directory, 'key');
