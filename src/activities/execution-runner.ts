@@ -22,7 +22,7 @@ import type { WorkTree } from '../git/work-tree.ts';
 import { createModel, type ModelAccess } from '../model/provider.ts';
 import { reportingSandbox } from '../sandbox/reporting-sandbox.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
-import type { FileState, Resumption } from '../store/journal.ts';
+import type { Claimant, FileState, Resumption } from '../store/journal.ts';
 import type { Store } from '../store/store.ts';
 import { FileRecorder } from './file-recorder.ts';
 import { LostFiles, noteOfLost } from './lost-files.ts';
@@ -40,6 +40,8 @@ export interface ChunkInput {
   /** Evidence of a red verification that the agent must see; null before there is any. */
   readonly feedback: string | null;
   readonly modelKey: string | undefined;
+  /** Who runs it. */
+  readonly claimant?: Claimant | undefined;
   /** Called at each sign of progress. */
   readonly onProgress?: () => void;
 }
@@ -105,7 +107,7 @@ export class ExecutionRunner {
     const { snapshot } = input;
     const access = createModel(snapshot.model, input.modelKey, { idleTimeoutMs: this.#streamIdleMs });
     await faultPoint('before:session-claimed', snapshot.sessionId);
-    const resumption = await this.#store.journal.claim(snapshot.sessionId);
+    const resumption = await this.#store.journal.claim(snapshot.sessionId, input.claimant);
     await faultPoint('after:session-claimed', snapshot.sessionId);
     await this.#overtake(snapshot.sessionId);
     const overtaken = new AbortController();

@@ -1,10 +1,11 @@
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, Context, type Info } from '@temporalio/activity';
 import { ApplicationFailureCategory } from '@temporalio/common';
 import { HoldfastError, isModelOutage, toFailure, type Failure } from '../domain/failure.ts';
 import type { Base, Delivered, Frozen, State } from '../domain/session.ts';
 import type { Approval } from '../domain/waiver.ts';
 import { redactedError } from '../redaction/redacted-error.ts';
 import type { Redactor } from '../redaction/redactor.ts';
+import type { Claimant } from '../store/journal.ts';
 import type { Store } from '../store/store.ts';
 import type { Announcement, Announcer } from './announcer.ts';
 import type { Preflight, PreflightCheck, Supplied } from './preflight.ts';
@@ -63,7 +64,9 @@ export function createActivities(deps: ActivityDependencies) {
       'until it succeeds',
     ),
     runChunk: onFiles((chunk: ChunkRequest, signal) =>
-      whileItMoves(stallMs, signal, (ending, moved) => execution.runChunk(chunk, ending, moved)),
+      whileItMoves(stallMs, signal, (ending, moved) =>
+        execution.runChunk({ ...chunk, claimant: claimantOf(Context.current().info) }, ending, moved),
+      ),
     ),
     verify: onFiles((result: Result & { iteration: number }, signal) => execution.verify(result, signal)),
     deliver: onFiles(
@@ -126,6 +129,11 @@ function effectsOf({ store, untilAnswering }: Pick<ActivityDependencies, 'store'
         clearInterval(pump);
       }
     };
+}
+
+/** The attempt that runs here; ids of activities are unique within a run of a workflow. */
+function claimantOf({ activityId, attempt, workflowExecution }: Info): Claimant {
+  return { work: `${workflowExecution?.runId}/${activityId}`, attempt };
 }
 
 function isEnough(code: Failure['code'], failures: number, max: number | 'until it succeeds'): boolean {

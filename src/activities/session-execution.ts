@@ -6,6 +6,7 @@ import type { Snapshot } from '../domain/snapshot.ts';
 import { workSecrets } from '../domain/task.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { GitManager } from '../git/git-manager.ts';
+import type { Claimant } from '../store/journal.ts';
 import type { Store } from '../store/store.ts';
 import type { CommitManager } from './commit-manager.ts';
 import type { Credentials } from './credentials.ts';
@@ -49,6 +50,9 @@ export interface ChunkRequest {
   readonly reached?: { readonly turns: number; readonly tree: string };
 }
 
+/** What is asked for, and which attempt at it this is. */
+type Attempted<Request> = Request & { readonly claimant?: Claimant };
+
 /** A result, as the workflow asks for its verification or delivery. */
 export interface Result {
   readonly sessionId: string;
@@ -65,7 +69,7 @@ export class SessionExecution {
   }
 
   /** Runs turns of the agent up to a border, from wherever the records say it is; a chunk that came to its border stays there. */
-  async runChunk(input: ChunkRequest, signal: AbortSignal, onProgress?: () => void): Promise<ChunkOutcome> {
+  async runChunk(input: Attempted<ChunkRequest>, signal: AbortSignal, onProgress?: () => void): Promise<ChunkOutcome> {
     const { chunk, sessionId } = input;
     if (chunk > 0) await faultPoint('after:chunk-returned', sessionId); // The workflow has the one before.
     const run = () => this.#runChunk(input, signal, onProgress);
@@ -75,7 +79,7 @@ export class SessionExecution {
   }
 
   async #runChunk(
-    { sessionId, limits, feedback, digest, reached }: ChunkRequest,
+    { sessionId, limits, feedback, digest, reached, claimant }: Attempted<ChunkRequest>,
     signal: AbortSignal,
     onProgress?: () => void,
   ): Promise<ChunkOutcome> {
@@ -87,7 +91,7 @@ export class SessionExecution {
     await drift.lookAtDirectory(snapshot);
     const evidence = feedback && (await store.blobs.get(feedback.blob)).toString('utf8');
     const borders = { limits, maxTurns: chunk.maxTurns, maxChunkMs: chunk.maxMs };
-    const job = { snapshot, feedback: evidence, ...borders, ...(onProgress && { onProgress }) };
+    const job = { snapshot, feedback: evidence, claimant, ...borders, ...(onProgress && { onProgress }) };
     const lookAtModels = async () =>
       drift.lookAtModels(snapshot, await runner.servedModels(sessionId, snapshot.model.id));
     const outcome = await credentials

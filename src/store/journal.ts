@@ -61,6 +61,14 @@ export interface Resumption {
   readonly lost: Usage;
 }
 
+/** An attempt at a piece of work, as Temporal counts them. */
+export interface Claimant {
+  /** What is attempted; unlike anything else that ever is. */
+  readonly work: string;
+  /** From 1. */
+  readonly attempt: number;
+}
+
 /**
  * Transcript entries and checkpoints, fenced by epoch: whoever claims a session last is the only one who can write.
  * A write of an older attempt throws STALE_ATTEMPT and changes nothing.
@@ -72,9 +80,15 @@ export class Journal {
     this.#db = db;
   }
 
-  /** Takes the session over: raises its epoch and answers where to go on. Nothing recorded is lost by it. */
-  claim(sessionId: string): Promise<Resumption> {
+  /**
+   * Takes the session over: raises its epoch and answers where to go on. Nothing recorded is lost by it.
+   * @param claimant who is refused when a later attempt at the same work was here already: a worker that hung begins, when it wakes up,
+   * what it was given before and others have long been at.
+   * @throws HoldfastError STALE_ATTEMPT
+   */
+  claim(sessionId: string, claimant?: Claimant): Promise<Resumption> {
     return this.#db.transaction(async (queries) => {
+      if (claimant !== undefined) await noteClaimant(queries, sessionId, claimant);
       const changed = await queries.run('UPDATE sessions SET epoch = epoch + 1 WHERE id = ?', sessionId);
       if (changed === 0) throw new HoldfastError('SESSION_NOT_FOUND', `There is no session ${sessionId}.`);
       const row = await queries.get('SELECT epoch FROM sessions WHERE id = ?', sessionId);
@@ -260,4 +274,12 @@ function toCheckpoint(row: Row): Checkpoint {
     usage: JSON.parse(String(row['usage_json'])) as Usage,
     at: Number(row['at']),
   };
+}
+
+async function noteClaimant(queries: Queries, sessionId: string, { work, attempt }: Claimant): Promise<void> {
+  const sql = `UPDATE sessions SET claim_work = ?, claim_attempt = ?
+    WHERE id = ? AND NOT (coalesce(claim_work, '') = ? AND coalesce(claim_attempt, 0) > ?)`;
+  if ((await queries.run(sql, work, attempt, sessionId, work, attempt)) > 0) return;
+  if ((await queries.get('SELECT id FROM sessions WHERE id = ?', sessionId)) === undefined) return; // The claim itself says so.
+  throw new HoldfastError('STALE_ATTEMPT', `A later attempt than the ${attempt}th has begun on session ${sessionId}.`);
 }

@@ -100,4 +100,9 @@ export const migrations: readonly string[] = [
   CREATE INDEX pull_requests_by_head ON pull_requests (head);
   CREATE TABLE forge_deliveries (id TEXT PRIMARY KEY, outcome_json TEXT NOT NULL, at BIGINT NOT NULL);
   `,
+  // The newest attempt at what was claimed last, see Claimant.
+  `
+  ALTER TABLE sessions ADD COLUMN claim_work TEXT;
+  ALTER TABLE sessions ADD COLUMN claim_attempt BIGINT;
+  `,
 ];

@@ -14,6 +14,8 @@ export interface Cell {
   readonly component: Column;
   /** What the session violated; empty when it came through. */
   readonly violations: readonly string[];
+  /** What happened, line by line; null when it came through. */
+  readonly story: string | null;
 }
 
 /** Which cells are run. */
@@ -39,7 +41,8 @@ export async function runMatrix(ground: Ground, selection: Selection, tell: (lin
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       const red = wave.filter(({ violations }) => violations.length > 0);
       tell(`${component}: ${wave.length - red.length} of ${wave.length} points came through in ${seconds} s`);
-      for (const { row, violations } of red) tell(`  RED ${row.point}\n    ${violations.join('\n    ')}`);
+      for (const { row, violations, story } of red)
+        tell(`  RED ${row.point} (${row.scenario})\n    ${violations.join('\n    ')}\n${story}`);
     }
   }
   return cells;

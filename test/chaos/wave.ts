@@ -46,7 +46,8 @@ export async function runWave(ground: Ground, rows: readonly Row[], component: C
     else if (component !== 'hung worker') await strike(ground, component);
     return await Promise.all(
       all.map(async ({ row, trial, violations }) => {
-        return { row, component, violations: [...violations, ...(await ground.judge(await trial))] };
+        const found = [...violations, ...(await ground.judge(await trial))];
+        return { row, component, violations: found, story: found.length > 0 ? ground.storyOf(await trial) : null };
       }),
     );
   } finally {

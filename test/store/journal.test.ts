@@ -48,6 +48,18 @@ test('a claim answers the entries of the checkpoint and, apart, what came after 
   });
 });
 
+test('an attempt that begins after a later one at the same work is refused and changes nothing; other work is another matter', async () => {
+  const { journal } = await storeWithSession();
+  const claim = (work: string, attempt: number) => journal.claim('ses_a', { work, attempt });
+  await claim('run/5', 1);
+  await claim('run/5', 3);
+  await expect(claim('run/5', 2)).rejects.toMatchObject({ code: 'STALE_ATTEMPT' });
+  await journal.assertCurrent('ses_a', 2);
+  expect((await claim('run/5', 3)).epoch).toBe(3); // Handed over twice, which is harmless.
+  expect((await claim('run/6', 1)).epoch).toBe(4);
+  expect((await journal.claim('ses_a')).epoch).toBe(5);
+});
+
 test('what attempts used without a checkpoint is noted once for each of them, and counts', async () => {
   const { journal } = await storeWithSession();
   await journal.claim('ses_a');
