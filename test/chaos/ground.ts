@@ -15,7 +15,7 @@ import { Rendezvous } from './rendezvous.ts';
 import { CHECK, FILE, pathOf, promptOf, REQUESTS, type ScenarioName } from './scenario.ts';
 
 /** How long a session that nobody disturbs any more may take to its end, and from there until nothing is left of it. */
-const patience = { endMs: 120_000, settleMs: 30_000 };
+const patience = { endMs: 120_000, settleMs: 90_000 };
 
 /** A session under test. Its name is its label, its repository and its model key. */
 export interface Trial {
