@@ -10,9 +10,16 @@ const alive = {
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 } as const;
 
+/**
+ * Of work that takes moments. An attempt may have been handed to a worker that is stopped, or into a connection that just broke: nobody
+ * knows it was lost, and only its silence tells.
+ */
+export const MOMENTS = '15s';
+
 /** Writes to the records: tried until they succeed, for nothing may happen unrecorded. */
 export const recording = proxyActivities<Activities>({
   startToCloseTimeout: '1m',
+  heartbeatTimeout: MOMENTS,
   retry: { initialInterval: '200ms', maximumInterval: '30s' },
 });
 

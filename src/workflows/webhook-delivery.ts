@@ -1,5 +1,6 @@
 import { isCancellation, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
+import { MOMENTS } from './activity-options.ts';
 
 /** One webhook to be delivered; its body and URL are in the records. */
 export interface WebhookDeliveryInput {
@@ -21,9 +22,10 @@ export async function webhookDelivery({
 }: WebhookDeliveryInput): Promise<'delivered' | 'dead'> {
   const { sendWebhook } = proxyActivities<Activities>({
     startToCloseTimeout: '2m',
+    heartbeatTimeout: MOMENTS,
     retry: { maximumAttempts: retries + 1, initialInterval: backoffMs, backoffCoefficient: 2, maximumInterval: '1h' },
   });
-  const { buryWebhook } = proxyActivities<Activities>({ startToCloseTimeout: '1m' });
+  const { buryWebhook } = proxyActivities<Activities>({ startToCloseTimeout: '1m', heartbeatTimeout: MOMENTS });
   try {
     await sendWebhook({ eventId });
     return 'delivered';
