@@ -100,10 +100,14 @@ export class Preflight {
       model: task.model,
       signal,
     };
-    const ahead = loaded === null ? null : this.#hashAhead(git.open(sessionId), tree, loaded);
+    const written = new AbortController();
+    const ahead = this.#hashAhead(git.open(sessionId), tree, loaded, written.signal);
     const { draft, writtenBy } = await credentials
       .withModelKey(sessionId, task.model, (key) => synthesizer.synthesize({ ...request, key }))
-      .finally(() => ahead); // Nothing goes on when this is over.
+      .finally(() => {
+        written.abort();
+        return ahead; // Nothing goes on when this is over.
+      });
     const remote = isPushed(task.delivery) && task.source.kind === 'repository' ? task.source.url : null;
     const discovered = await discoverAcceptance(files, (path) => this.#text(sessionId, tree, path));
     const demands = { acceptance: task.acceptance, discovered, remote, egress: task.egress };
@@ -186,11 +190,18 @@ export class Preflight {
     return loaded;
   }
 
-  /** While the model writes: what the skill already demands is hashed, so that the freeze finds it done. */
-  async #hashAhead(git: SessionGit, tree: string, { skill }: LoadedSkill): Promise<void> {
-    const demanded = { globs: skill.requiredFiles, paths: skill.requiredScripts };
-    const files = await git.findFiles(tree, demanded).catch(() => []);
-    await git.hashFiles(files).catch(() => undefined); // The freeze will say what is wrong.
+  /**
+   * While the model writes, the freeze's work is begun: what the skill demands is hashed, then whatever else the contract may come to
+   * name, for as long as the model takes.
+   */
+  async #hashAhead(git: SessionGit, tree: string, loaded: LoadedSkill | null, until: AbortSignal): Promise<void> {
+    const demanded = { globs: loaded?.skill.requiredFiles ?? [], paths: loaded?.skill.requiredScripts ?? [] };
+    try {
+      await git.hashFiles(await git.findFiles(tree, demanded));
+      await git.hashAhead(await git.findFiles(tree, { globs: ['**'] }), until);
+    } catch {
+      // The freeze will say what is wrong.
+    }
   }
 
   /** What the model is shown of the scripts; a script that is too large to show is named all the same. */

@@ -36,8 +36,11 @@ function hashInThread(job: HashJob): Promise<string[]> {
   });
 }
 
-/** The same in this thread, with one git process. */
-export async function hashInOneProcess({ gitDir, objects }: HashJob): Promise<string[]> {
+/**
+ * The same in this thread, with one git process.
+ * @param until when aborted, git is ended, and those that were done by then are answered: the first ones
+ */
+export async function hashInOneProcess({ gitDir, objects }: HashJob, until?: AbortSignal): Promise<string[]> {
   const output = new BatchHasher();
   let failure: unknown;
   const onOutput = (chunk: Buffer): void => {
@@ -49,7 +52,11 @@ export async function hashInOneProcess({ gitDir, objects }: HashJob): Promise<st
     }
   };
   const stdin = objects.map((object) => `${object}\n`).join('');
-  await plumb(gitDir, ['cat-file', '--batch', '--buffer'], { stdin, onOutput });
+  try {
+    await plumb(gitDir, ['cat-file', '--batch', '--buffer'], { stdin, onOutput, ...(until && { signal: until }) });
+  } catch (error) {
+    if (until?.aborted !== true) throw error;
+  }
   if (failure !== undefined) throw failure;
   return output.hashes;
 }

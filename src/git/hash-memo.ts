@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hashBlobs } from './hash-blobs.ts';
+import { hashBlobs, hashInOneProcess } from './hash-blobs.ts';
 
 const NAME = 'holdfast-sha256';
 /** Of blobs: beyond this the oldest are forgotten. One takes 106 bytes. */
@@ -22,6 +22,22 @@ export async function hashBlobsOnce(gitDir: string, directory: string, objects: 
   for (const [index, object] of fresh.entries()) known.set(object, hashes[index] ?? '');
   if (fresh.length > 0) await remember(file, known).catch(() => undefined); // It only costs time again.
   return objects.map((object) => known.get(object) ?? '');
+}
+
+/** Hashes ahead for {@link hashBlobsOnce}, with one core, as long as there is time: until `until` is aborted. */
+export async function hashBlobsAhead(
+  gitDir: string,
+  directory: string,
+  objects: readonly string[],
+  until: AbortSignal,
+): Promise<void> {
+  const file = join(directory, NAME);
+  const known = await recall(file);
+  const fresh = [...new Set(objects)].filter((object) => !known.has(object));
+  if (fresh.length === 0 || until.aborted) return;
+  const hashes = await hashInOneProcess({ gitDir, objects: fresh }, until);
+  const learnt = hashes.map((sha256, index) => [fresh[index] ?? '', sha256] as const);
+  await remember(file, new Map([...(await recall(file)), ...learnt])); // It took a while: others may have come.
 }
 
 async function recall(file: string): Promise<Map<string, string>> {

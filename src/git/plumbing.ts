@@ -11,6 +11,8 @@ export interface PlumbOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Gets the output piece by piece, instead of the result, which is then empty. */
   readonly onOutput?: (chunk: Buffer) => void;
+  /** Ends the command at once. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -26,6 +28,7 @@ export function plumb(gitDir: string, args: readonly string[], options: PlumbOpt
       stdio: ['pipe', 'pipe', 'pipe'],
       timeout: TIMEOUT_MS,
       killSignal: 'SIGKILL',
+      ...(options.signal !== undefined && { signal: options.signal }),
     });
     const output: Buffer[] = [];
     const complaint: Buffer[] = [];

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { AttemptTrees, type Owner } from './attempt-trees.ts';
 import { createBareRepository } from './bare-repository.ts';
-import { hashBlobsOnce } from './hash-memo.ts';
+import { hashBlobsAhead, hashBlobsOnce } from './hash-memo.ts';
 import { patchBetween } from './patch.ts';
 import { plumb, plumbLine, plumbList } from './plumbing.ts';
 import { makeReadableDirectory } from './readable-directory.ts';
@@ -197,13 +197,15 @@ export class SessionGit {
   /** SHA-256 of the content of files, in their order; what was hashed of the same mirror before is not read again. */
   async hashFiles(files: readonly TrackedFile[]): Promise<{ path: string; sha256: string }[]> {
     if (files.length === 0) return [];
-    const [borrowed] = this.borrowed();
-    const hashes = await hashBlobsOnce(
-      this.gitDir,
-      borrowed === undefined ? this.gitDir : dirname(borrowed),
-      files.map(({ object }) => object),
-    );
+    const objects = files.map(({ object }) => object);
+    const hashes = await hashBlobsOnce(this.gitDir, this.#lender(), objects);
     return files.map(({ path }, index) => ({ path, sha256: hashes[index] ?? '' }));
+  }
+
+  /** Hashes what {@link hashFiles} may be asked for, until it is told to stop. */
+  async hashAhead(files: readonly TrackedFile[], until: AbortSignal): Promise<void> {
+    const objects = files.map(({ object }) => object);
+    await hashBlobsAhead(this.gitDir, this.#lender(), objects, until);
   }
 
   /** The difference as a patch that `git apply` takes, binary files included. */
@@ -235,6 +237,12 @@ export class SessionGit {
   borrowed(): string[] {
     const file = join(this.gitDir, 'objects', 'info', 'alternates');
     return existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : [];
+  }
+
+  /** Where what is known of objects is shared: with the repository they are borrowed from, where there is one. */
+  #lender(): string {
+    const [borrowed] = this.borrowed();
+    return borrowed === undefined ? this.gitDir : dirname(borrowed);
   }
 
   #pinned(): string | null {

@@ -34,6 +34,28 @@ test('what one session has hashed of a repository, another one need not read: it
   expect(readFileSync(memory(), 'utf8')).toContain(sha256('three\n'));
 });
 
+test('hashing ahead fills the memory until it is told to stop, and keeps what was done by then', async () => {
+  const { git, directory, server } = await gitSetting();
+  const many = Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`f${i}.txt`, `${i}\n`.repeat(20_000)]));
+  const source = { kind: 'repository', url: await server.createRepository('many', many) } as const;
+  const { tree } = await git.prepare('ses_ahead', source, credentials);
+  const session = git.open('ses_ahead');
+  const files = await session.findFiles(tree, { globs: ['**'] });
+  const memory = () => globSync(join(directory, 'mirrors', '*', 'holdfast-sha256'));
+  const remembered = () => memory().flatMap((file) => readFileSync(file, 'utf8').trim().split('\n').slice(1));
+  await session.hashAhead(files, AbortSignal.abort());
+  expect(memory()).toEqual([]);
+  const stop = new AbortController();
+  const stopped = session.hashAhead(files, stop.signal);
+  setImmediate(() => stop.abort());
+  await stopped;
+  expect(remembered().length).toBeLessThan(files.length);
+  await session.hashAhead(files, new AbortController().signal);
+  expect(remembered()).toHaveLength(files.length);
+  const [first] = await session.hashFiles(files);
+  expect(first?.sha256).toBe(sha256(many[first?.path ?? ''] ?? ''));
+});
+
 test.each<[string, (file: string, text: string) => void]>([
   ['is cut short', (file) => truncateSync(file, 100)],
   ['has other bytes', (file, text) => writeFileSync(file, text.replace(sha256('two\n'), sha256('three\n')))],
