@@ -13,7 +13,6 @@ export function commitMessage({ snapshot, digest, verified, note, summary }: Del
   const waived = (snapshot.waivers ?? []).map(
     ({ kind, name, by, reason }) => `- ${kind} ${oneLine(name, 100)}, by ${oneLine(by, 60)}: ${oneLine(reason, 200)}`,
   );
-  const unverified = verified ? [] : ['', `NOT VERIFIED: ${oneLine(note ?? 'no acceptance command was run', 500)}.`];
   const { coAuthors, trailers: given } = termsOf(snapshot);
   const trailers = [
     '',
@@ -23,7 +22,12 @@ export function commitMessage({ snapshot, digest, verified, note, summary }: Del
     ...coAuthors.map(({ name, email }) => `Co-authored-by: ${oneLine(name, 200)} <${email}>`),
   ];
   const settled = waived.length === 0 ? [] : ['', 'Waived:', ...waived];
-  return [title, ...body, ...assumed, ...settled, ...unverified, ...trailers, ''].join('\n');
+  return [title, ...body, ...assumed, ...settled, ...standingLines(verified, note), ...trailers, ''].join('\n');
+}
+
+function standingLines(verified: boolean, note: string | null): string[] {
+  if (!verified) return ['', `NOT VERIFIED: ${oneLine(note ?? 'no acceptance command was run', 500)}.`];
+  return note === null ? [] : ['', `Verified by the server's checks, with a reservation: ${oneLine(note, 500)}.`];
 }
 
 function oneLine(text: string, max: number): string {

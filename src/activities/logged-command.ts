@@ -1,4 +1,4 @@
-import { ranNoTest } from '../domain/test-counts.ts';
+import { countTests, ranNoTest } from '../domain/test-counts.ts';
 import type { CheckEnd } from '../domain/verdict.ts';
 import { runInSandbox } from '../sandbox/run-in-sandbox.ts';
 import type { Sandbox, SandboxSpec, SpawnOptions } from '../sandbox/sandbox.ts';
@@ -34,10 +34,20 @@ export async function runLogged(
   signal.throwIfAborted();
   const stdout = (await store.redactorOf(sessionId)).bytes(output.stdout);
   const log = await store.artifacts.put(sessionId, artifact, 'text/plain', stdout, Date.now());
-  const end = { exitCode, reason, wallMs: Math.round(wallMs), log: log.blob, artifact, tail: tailOf(stdout) };
-  return ranNoTest(stdout.toString('utf8')) ? { ...end, ranNoTest: true } : end;
+  const text = stdout.toString('utf8');
+  const tests = countTests(text);
+  return {
+    exitCode,
+    reason,
+    wallMs: Math.round(wallMs),
+    log: log.blob,
+    artifact,
+    tail: tailOf(text),
+    ...(tests !== null && { tests }),
+    ...(ranNoTest(text) && { ranNoTest: true }),
+  };
 }
 
-function tailOf(output: Buffer): string {
-  return output.toString('utf8').trimEnd().split('\n').slice(-TAIL_LINES).join('\n').slice(-MAX_TAIL_CHARS);
+function tailOf(output: string): string {
+  return output.trimEnd().split('\n').slice(-TAIL_LINES).join('\n').slice(-MAX_TAIL_CHARS);
 }

@@ -8,6 +8,7 @@ const OneRun = z.looseObject({
   reason: z.string(),
   artifact: z.string(),
   log: z.string(),
+  tests: z.number().optional(),
   ranNoTest: z.literal(true).optional(),
 });
 const Run = OneRun.extend({ again: OneRun.omit({ command: true }).nullable() });

@@ -63,9 +63,15 @@ export function bestOf(rounds: readonly Verification[]): Verification | null {
   }, null);
 }
 
+type Counted = { readonly tests?: number | undefined };
+type CountedRun = (Counted & { readonly again: Counted | null }) | null;
+
 /** What a standing is drawn from. */
 type Judged = Pick<Verification, 'strategy' | 'altered'> & {
-  readonly checks: readonly Pick<Check, 'command' | 'verdict' | 'claimed'>[];
+  readonly checks: readonly (Pick<Check, 'command' | 'verdict' | 'claimed'> & {
+    readonly baseline: CountedRun;
+    readonly after: CountedRun;
+  })[];
 };
 
 /** Whether the result may be called verified, and if not, why; or what must be said though it is. */
@@ -93,11 +99,26 @@ function reservationsOn({ checks, altered = [] }: Judged): string[] {
   return [
     ...(flaky > 0 ? [`${flaky} of ${checks.length} flaky`] : []),
     ...(altered.length > 0 ? [`the change alters what judges it: ${names.join(', ')}${more}`] : []),
+    ...lessTested(checks),
     ...(proving.length === 0 ? ['every command that is green is so whatever the work is'] : []),
     ...(proving.length > 0 && proving.every(({ claimed }) => claimed === true)
       ? ['nobody but the model proposed the commands']
       : []),
   ];
+}
+
+/** Whoever ends a test run early, or takes tests out of it, leaves it green: only their number tells. */
+function lessTested(checks: Judged['checks']): string[] {
+  return checks.flatMap(({ baseline, after }) => {
+    const [before, now] = [testsOf(baseline), testsOf(after)];
+    return before !== undefined && (now ?? 0) < before
+      ? [`tests run: ${now ?? 'unknown'}, on the base: ${before}`]
+      : [];
+  });
+}
+
+function testsOf(run: CountedRun): number | undefined {
+  return run?.again?.tests ?? run?.tests;
 }
 
 /** One line for people. */

@@ -24,3 +24,29 @@ const some = [
 export function ranNoTest(log: string): boolean {
   return none.some((words) => words.test(log)) && !some.some((words) => words.test(log));
 }
+
+/** Where they say how many; of Go, which does not, the packages are counted. */
+const counts = [
+  /^(?:# |ℹ )tests (\d+)/gm, // node --test
+  /^Ran (\d+) tests?\b/gm, // unittest
+  /\b(\d+) (?:passed|failed)\b(?=.* in [\d.]+s)/g, // pytest
+  /^running (\d+) tests?$/gm, // cargo
+  /^Tests:.*\b(\d+) total/gm, // jest
+  /^\s*Tests\s.*\((\d+)\)$/gm, // vitest
+  /^\s*(\d+) (?:passing|failing)\b/gm, // mocha
+  /\b(\d+) (?:examples?|tests?), \d+ failures?/g, // rspec, mix
+  /\bTests run: (\d+)/g, // surefire
+  /^OK \((\d+) tests?\b|^Tests: (\d+), Assertions/gm, // phpunit
+  /\bTotal:\s+(\d+), Duration/g, // dotnet
+  /^(?:ok|FAIL)\s+\S+\s+(?:[\d.]+s|\(cached\))/gm, // go
+];
+
+/**
+ * How many tests were run by what a log says; null when no runner is known by it. Only good for a comparison with another run of the same
+ * command: some runners say the same number twice.
+ */
+export function countTests(log: string): number | null {
+  const found = counts.flatMap((pattern) => [...log.matchAll(pattern)]);
+  if (found.length === 0) return null;
+  return found.reduce((sum, [, first, second]) => sum + Number(first ?? second ?? 1), 0);
+}

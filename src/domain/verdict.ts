@@ -13,6 +13,8 @@ export interface CheckEnd {
   readonly artifact: string;
   /** The last lines of the log, for people and for the agent. */
   readonly tail: string;
+  /** How many tests it ran by its own log, see {@link countTests}; only to be compared. */
+  readonly tests?: number | undefined;
   /** By its own log it ran no test, though it is there to run tests. */
   readonly ranNoTest?: true;
 }

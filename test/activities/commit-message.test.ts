@@ -23,3 +23,13 @@ test.each([
   const found = execFileSync('git', ['interpret-trailers', '--parse'], { input, encoding: 'utf8' });
   expect(found).toBe('Holdfast-Session: ses_a\nHoldfast-Snapshot: sha256:real\n');
 });
+
+test('a commit says when it is not verified, and what is to be said though it is', () => {
+  const said = (changes: Partial<typeof delivery> | { note: string; verified: boolean }) =>
+    commitMessage({ ...delivery, ...changes });
+  expect(said({})).toContain('\n\nNOT VERIFIED: no acceptance command was run.\n\nHoldfast-Session');
+  expect(said({ verified: true, note: '1 of 2\nflaky' })).toContain(
+    'with a reservation: 1 of 2 flaky.\n\nHoldfast-Session',
+  );
+  expect(said({ verified: true })).not.toMatch(/verified/i);
+});

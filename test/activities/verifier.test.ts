@@ -57,6 +57,24 @@ test('a command that is red and then green is flaky: it neither forbids the deli
   expect(strict.accepted).toBe(false);
 });
 
+test('code that ends the process of its own tests is green, and found out by the tests that were not run', async () => {
+  const { verify } = await verifierSetting({
+    'sum.mjs': 'export const sum = (a, b) => a + b;\n',
+    'sum.test.mjs': `import test from 'node:test';
+import assert from 'node:assert';
+import { sum } from './sum.mjs';
+for (const n of [1, 2, 3]) test('sum ' + n, () => assert.equal(sum(n, n), 2 * n));
+`,
+  });
+  const acceptance = ['node --test'];
+  const honest = await verify('echo "// sums" >> sum.mjs', { acceptance });
+  expect(honest.standing).toEqual({ verified: true, note: null });
+  expect(honest.verification.checks).toMatchObject([{ baseline: { tests: 3 }, after: { tests: 3 } }]);
+  const deceit = await verify('echo "export const sum = () => 0; process.exit(0);" > sum.mjs', { acceptance }, 1);
+  expect(deceit.verification.checks).toMatchObject([{ verdict: 'passing', after: { exitCode: 0 } }]);
+  expect(deceit.standing).toEqual({ verified: true, note: 'tests run: 1, on the base: 3' });
+});
+
 test('every command finds the files of the tree and nothing that another one left, except what git ignores', async () => {
   const { verify } = await verifierSetting({ '.gitignore': 'cache\n', 'a.txt': 'a\n' });
   const acceptance = [
@@ -160,12 +178,24 @@ test('commands and parsers run within the limits that were frozen, whatever the 
   expect(wide.verification.syntax).toMatchObject([{ verdict: 'passing' }]);
 });
 
-test.each<[string, string, Partial<Snapshot>, string]>([
-  ['deletes the test that is red', 'rm test/add.test.js', {}, 'test/add.test.js'],
+test.each<[string, string, Partial<Snapshot>, string, string?]>([
+  ['deletes the test that is red', 'rm test/add.test.js', {}, 'test/add.test.js', '1'],
   ['makes the red test agree with the bug', "sed -i 's/5/-1/' test/add.test.js", {}, 'test/add.test.js'],
-  ['makes the test script one that is always green', "sed -i 's/node --test/true/' package.json", {}, 'package.json'],
-  ['rewrites the script that judges it', "echo 'exit 0' > check.sh", { acceptance: ['bash check.sh'] }, 'check.sh'],
-])('a change that %s is green, and never without saying so', async (_, command, changes, path) => {
+  [
+    'makes the test script one that is always green',
+    "sed -i 's/node --test/true/' package.json",
+    {},
+    'package.json',
+    'unknown',
+  ],
+  [
+    'rewrites the script that judges it',
+    "echo 'exit 0' > check.sh",
+    { acceptance: ['bash check.sh'] },
+    'check.sh',
+    'unknown',
+  ],
+])('a change that %s is green, and never without saying so', async (_, command, changes, path, tests) => {
   const { verify } = await verifierSetting({ ...projects.npm.files, 'check.sh': 'npm test\n' });
   const acceptance = ['npm test'];
   const { standing, verification } = await verify(command, {
@@ -174,7 +204,8 @@ test.each<[string, string, Partial<Snapshot>, string]>([
     ...changes,
   });
   expect(verification.checks).toMatchObject([{ verdict: 'fixed' }]);
-  expect(standing).toEqual({ verified: true, note: `the change alters what judges it: ${path}` });
+  const less = tests === undefined ? '' : `; tests run: ${tests}, on the base: 2`;
+  expect(standing).toEqual({ verified: true, note: `the change alters what judges it: ${path}${less}` });
 });
 
 test.each([

@@ -112,3 +112,18 @@ test('a result that is green by what it altered, or by commands of the model alo
   const hostile = standingOf(verification([green()], { altered: ['a\n# @b [c](d) **ü**.test.js'] })).note;
   expect(hostile).toBe('the change alters what judges it: a????b??c??d????ü??.test.js');
 });
+
+test.each<[number | undefined, number | undefined, number | undefined, string | null]>([
+  [3, 3, undefined, null],
+  [3, 4, undefined, null],
+  [undefined, 3, undefined, null],
+  [3, 2, undefined, 'tests run: 2, on the base: 3'],
+  [3, undefined, undefined, 'tests run: unknown, on the base: 3'],
+  [3, 1, 3, null],
+])('of %s tests on the base, %s were run on the result (again: %s): %s', (before, after, again, note) => {
+  const end = { exitCode: 0, reason: 'exit', wallMs: 1, log: 'l', artifact: 'a', tail: '' };
+  const run = (tests: number | undefined) => ({ ...end, tests, command: 'c', again: null });
+  const repeated = again === undefined ? null : { ...end, tests: again };
+  const checks = [{ ...check('passing'), baseline: run(before), after: { ...run(after), again: repeated } }];
+  expect(standingOf(verification(checks))).toEqual({ verified: true, note });
+});

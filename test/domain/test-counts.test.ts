@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ranNoTest } from '../../src/domain/test-counts.ts';
+import { countTests, ranNoTest } from '../../src/domain/test-counts.ts';
 
 /** As the runners print it. */
 test.each([
@@ -38,4 +38,24 @@ test.each([
   ['nothing', ''],
 ])('%s does not say so', (_, log) => {
   expect(ranNoTest(log)).toBe(false);
+});
+
+test.each<[string, string, number | null]>([
+  ['node', 'ℹ tests 12\nℹ suites 0\nℹ pass 11\nℹ fail 1\n', 12],
+  ['unittest', 'Ran 3 tests in 0.001s\n\nFAILED (failures=1)\n', 3],
+  ['pytest', '===== 1 failed, 3 passed, 2 skipped in 0.12s =====\n', 4],
+  ['pytest, quietly', '3 passed in 0.01s\n', 3],
+  ['cargo', 'running 2 tests\n\ntest result: ok. 2 passed; 0 failed\n\nDoc-tests a\n\nrunning 1 test\n', 3],
+  ['jest', 'Test Suites: 1 failed, 1 passed, 2 total\nTests:       1 failed, 3 passed, 4 total\n', 4],
+  ['vitest', ' Test Files  1 passed (1)\n      Tests  1 failed | 4 passed (5)\n', 5],
+  ['mocha', '\n  7 passing (9ms)\n  1 failing\n', 8],
+  ['rspec', '5 examples, 1 failure\n', 5],
+  ['surefire', '[INFO] Tests run: 3, Failures: 0, Errors: 0, Skipped: 0\n', 3],
+  ['phpunit', 'OK (3 tests, 9 assertions)\n', 3],
+  ['phpunit in red', 'Tests: 3, Assertions: 9, Failures: 1.\n', 3],
+  ['dotnet', 'Passed!  - Failed:     0, Passed:     2, Skipped:     0, Total:     2, Duration: 3 ms\n', 2],
+  ['go: its packages', 'ok  \ta.test/a\t0.002s\nok  \ta.test/b\t(cached)\nFAIL\ta.test/c\t0.01s\nFAIL\n', 3],
+  ['no runner at all', 'all 12 files are formatted, 3 tests passed\n', null],
+])('the number of tests that were run is read as %s says it', (_, log, number) => {
+  expect(countTests(log)).toBe(number);
 });
