@@ -30,6 +30,9 @@ const slow = [
   'test/temporal/*-server.test.ts',
 ];
 
+/** Against a real forge, where there is one. */
+const forge = ['test/forge/**/*.test.ts', 'test/git/forges/gitea-server.test.ts'];
+
 export default defineConfig({
   test: {
     projects: [
@@ -38,7 +41,7 @@ export default defineConfig({
           ...common,
           name: 'fast',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', ...slow, 'node_modules/**'],
+          exclude: ['test/e2e/**', ...slow, ...forge, 'node_modules/**'],
         },
       },
       {
@@ -46,6 +49,9 @@ export default defineConfig({
       },
       {
         test: { ...endToEnd, name: 'slow', include: slow },
+      },
+      {
+        test: { ...endToEnd, name: 'forge', include: forge, globalSetup: 'test/forge/start-gitea.ts' },
       },
     ],
   },

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { markedTitle, plainTitle } from './draft-title.ts';
 import { ForgeApi, type ForgeAccess, type ForgePlace } from './forge-api.ts';
 import type { Forge, PullRequest } from './forge.ts';
-import { isMerge, pathsOf, pullFields, sharedCalls, unless } from './shared-calls.ts';
+import { isMerge, Named, pathsOf, pullFields, sharedCalls, unless } from './shared-calls.ts';
 
 const Label = z.object({ id: z.int(), name: z.string() });
 const Pull = z.object({
@@ -25,8 +25,9 @@ export function gitea({ baseUrl, repository }: ForgePlace, access: ForgeAccess):
   const change = async ({ number }: PullRequest, fields: object): Promise<void> => {
     await api.send('PATCH', pathOf(`/pulls/${number}`), z.unknown(), fields);
   };
+  const shared = sharedCalls(api, pathOf, PAGES);
   return {
-    ...sharedCalls(api, pathOf, PAGES),
+    ...shared,
     kind: 'gitea',
     find: async (merge) => {
       // Gitea passes a filter by head over, and its look-up by branches answers closed requests: so the list is looked through.
@@ -52,6 +53,11 @@ export function gitea({ baseUrl, repository }: ForgePlace, access: ForgeAccess):
       }
       await api.send('POST', pathOf(`/issues/${number}/labels`), z.unknown(), { labels });
     },
+    mayPush: async (login) => {
+      // Only an administrator of the repository may ask what somebody else is permitted.
+      const told = await unless(shared.mayPush(login), 403);
+      return told ?? (login === owner || isWriter(api, pathOf, login));
+    },
   };
 }
 
@@ -62,6 +68,17 @@ async function labelsOf(api: ForgeApi, pathOf: (rest: string) => string, owner: 
   const listing = api.list(`/orgs/${encodeURIComponent(owner)}/labels`, z.array(Label), PAGES);
   const shared = (await unless(listing, 403, 404)) ?? [];
   return new Map([...shared, ...own].map(({ name, id }) => [name, id]));
+}
+
+/**
+ * True for a collaborator who may write. Assignees may write something, be it only the wiki; collaborators may read at least: who is
+ * both may push. Members of an organization's teams are not found so.
+ */
+async function isWriter(api: ForgeApi, pathOf: (rest: string) => string, login: string): Promise<boolean> {
+  const lists = await Promise.all(
+    ['/collaborators', '/assignees'].map((list) => api.list(pathOf(list), z.array(Named), PAGES)),
+  );
+  return lists.every((users) => users.some((user) => user.login === login));
 }
 
 function toPullRequest(owner: string, pull: z.infer<typeof Pull>): PullRequest {

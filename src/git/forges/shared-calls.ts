@@ -2,7 +2,8 @@ import * as z from 'zod';
 import { isAnswer, type ForgeApi } from './forge-api.ts';
 import type { Forge, Merge } from './forge.ts';
 
-const Named = z.object({ login: z.string() });
+/** A person or a program. */
+export const Named = z.object({ login: z.string() });
 const Issued = z.object({ id: z.int(), body: z.string().nullish(), user: Named.nullish() });
 const mayWrite: readonly string[] = ['owner', 'admin', 'maintain', 'write'];
 

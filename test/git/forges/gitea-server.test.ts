@@ -1,4 +1,3 @@
-/** Against a real Gitea, where GITEA_URL and GITEA_TOKEN (of somebody who may make repositories) name one; skipped elsewhere. */
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -13,28 +12,18 @@ import { openForge } from '../../../src/git/forges/open-forge.ts';
 import { createSandbox } from '../../../src/sandbox/create-sandbox.ts';
 import { openStore } from '../../../src/store/store.ts';
 import { deliveryParts } from '../../support/delivery-parts.ts';
+import { callGitea as call, gitea, hasNoGitea } from '../../support/gitea.ts';
 import { until } from '../../support/holdfast.ts';
 import { openDirectory } from '../../support/open-directory.ts';
 import { sampleSession, sampleSnapshot, sampleTask } from '../../support/sample-task.ts';
 import { temporaryDirectory } from '../../support/temporary-directory.ts';
 
-const { GITEA_URL: baseUrl = '', GITEA_TOKEN: token = '' } = process.env;
+const { url: baseUrl, token } = gitea;
 const SESSION = 'ses_1';
 const SECRET = 'canary-gitea-hook';
 const never = new AbortController().signal;
 const name = `holdfast-${process.pid}-${Date.now()}`;
 let owner = '';
-
-async function call(method: string, path: string, body?: object) {
-  const answer = await fetch(`${baseUrl}/api/v1${path}`, {
-    method,
-    headers: { authorization: `token ${token}`, 'content-type': 'application/json' },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
-  return text === '' ? null : (JSON.parse(text) as ReturnType<typeof JSON.parse>);
-}
 
 /** A session on the repository whose result is on a branch of it. */
 async function setting(branch: string, changes: Partial<PullRequestTerms> = {}) {
@@ -84,7 +73,7 @@ async function setting(branch: string, changes: Partial<PullRequestTerms> = {}) 
   return { bring, commit, forge: openForge({ kind: 'gitea', baseUrl }, source.url, access), push, source };
 }
 
-describe.skipIf(baseUrl === '' || token === '')('a real Gitea', () => {
+describe.skipIf(hasNoGitea)('a real Gitea', () => {
   beforeAll(async () => {
     owner = (await call('GET', '/user')).login;
     await call('POST', '/user/repos', { name, auto_init: true, default_branch: 'main' });
