@@ -39,6 +39,7 @@ export default defineConfig({
       {
         test: {
           ...common,
+          maxWorkers: '100%', // vitest leaves one core idle unless told otherwise.
           name: 'fast',
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', ...slow, ...forge, 'node_modules/**'],
