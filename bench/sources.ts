@@ -6,7 +6,9 @@ import { promisify } from 'node:util';
 import { startGitHttpServer } from '../src/demo/git-http-server.ts';
 import { GitManager } from '../src/git/git-manager.ts';
 import { createSandbox } from '../src/sandbox/create-sandbox.ts';
+import type { ScriptedModelProcess } from '../test/support/scripted-model/process.ts';
 import { median, ms, print, timed, title } from './figure.ts';
+import { openStartBench } from './first-request.ts';
 import { inDirectory } from './in-directory.ts';
 
 const run = promisify(execFile);
@@ -15,10 +17,11 @@ const SIZE = { files: 3000, commits: 1000, filesPerCommit: 10, bytes: 6000 };
 const credentials = { username: 'git', token: 'bench-token' };
 
 /**
- * The start of a session, from its repository to a work tree, against a shallow clone of the same repository over the same HTTP. The
- * repository is made up, or the bare one that BENCH_REPOSITORY names: how much there is to write decides the ratio.
+ * The start of a session, from its repository to a work tree and to the first thing its agent asks, against a shallow clone of the same
+ * repository over the same HTTP. The repository is made up, or the bare one that BENCH_REPOSITORY names: how much there is to write
+ * decides how long the files take.
  */
-export async function benchSources(): Promise<void> {
+export async function benchSources(asked: ScriptedModelProcess): Promise<void> {
   title(
     `Session start, ${SIZE.files} files, ${SIZE.commits} commits, warm mirror (target ≥ 5× faster than git clone --depth 1)`,
   );
@@ -28,32 +31,35 @@ export async function benchSources(): Promise<void> {
     const own = process.env['BENCH_REPOSITORY'];
     if (own === undefined) makeHistory(join(root, 'bench.git'));
     else symlinkSync(own, join(root, 'bench.git'));
-    const url = `${server.url}/bench.git`;
+    const source = { kind: 'repository', url: `${server.url}/bench.git` } as const;
     const sandbox = createSandbox({ mode: 'bwrap' });
     const git = new GitManager({ sandbox, directory: join(directory, 'work') });
+    const agents = openStartBench({ directory, git, sandbox, source, credentials, asked });
     const prepared: number[] = [];
     const start = async (id: string): Promise<void> => {
       const started = performance.now();
-      const { tree } = await git.prepare(id, { kind: 'repository', url }, credentials);
+      const { tree } = await git.prepare(id, source, credentials);
       prepared.push(performance.now() - started);
       await git.open(id).workspace().restore(tree);
     };
     const cold = await timed(() => start('ses_cold'));
-    const [ours, theirs]: [number[], number[]] = [[], []];
+    const [theirs, files, requests]: [number[], number[], number[]] = [[], [], []];
     for (let round = 0; round < ROUNDS; round += 1) {
       const clone = join(directory, 'clone');
-      theirs.push(await timed(() => shallowClone(url, clone)));
+      theirs.push(await timed(() => shallowClone(source.url, clone)));
       await rm(clone, { recursive: true });
-      ours.push(await timed(() => start(`ses_${round}`)));
-      await git.remove(`ses_${round}`);
+      files.push(await timed(() => start(`ses_files_${round}`)));
+      await git.remove(`ses_files_${round}`);
+      requests.push(await agents.firstRequest(`ses_asks_${round}`));
+      await git.remove(`ses_asks_${round}`);
     }
+    const against = (ours: number[]) => `${ms(median(ours))}  (×${(median(theirs) / median(ours)).toFixed(1)} faster)`;
     print('git clone --depth 1 (median)', ms(median(theirs)));
-    print(
-      'session start, warm mirror, whole history (median)',
-      `${ms(median(ours))}  (×${(median(theirs) / median(ours)).toFixed(1)} faster)`,
-    );
-    print('of it, all but writing the files (median)', ms(median(prepared.slice(1))));
-    print('session start, no mirror yet', ms(cold));
+    print('until the agent asks its model, the files being written meanwhile (median)', against(requests));
+    print('until the files are there, by themselves (median)', against(files));
+    print('of it, all but writing them (median)', ms(median(prepared.slice(1))));
+    print('until the files are there, with no mirror yet', ms(cold));
+    agents.store.close();
     sandbox.dispose();
     await server.close();
   });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { runChunk, type ChunkEnd } from '../agent/agent-chunk.ts';
+import type { Instructions } from '../agent/agent-run.ts';
 import { forkPromptFor } from '../agent/fork-prompt.ts';
 import { Ledger } from '../agent/ledger.ts';
 import { systemPromptFor } from '../agent/system-prompt.ts';
@@ -14,7 +15,6 @@ import type { Limits } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { StuckLimits } from '../domain/stuck.ts';
 import { noUsage } from '../domain/usage.ts';
-import type { CheckEnd } from '../domain/verdict.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { Owner } from '../git/attempt-trees.ts';
 import type { GitManager } from '../git/git-manager.ts';
@@ -25,11 +25,10 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Claimant, FileState, Resumption } from '../store/journal.ts';
 import type { Store } from '../store/store.ts';
 import { FileRecorder } from './file-recorder.ts';
-import { LostFiles, noteOfLost } from './lost-files.ts';
 import { SubAgentRecords } from './sub-agent-records.ts';
 import { SessionEgress, type EgressSettings } from './session-egress.ts';
 import { SetUp } from './set-up.ts';
-import { WorkTreeMarker } from './work-tree-marker.ts';
+import { TreeRestorer } from './tree-restorer.ts';
 
 /** A chunk of turns to be run. */
 export interface ChunkInput {
@@ -51,12 +50,6 @@ export interface ChunkOutcome {
   readonly outcome: 'more' | 'submitted';
   readonly turns: number;
   readonly tree: string;
-}
-
-/** What is remembered beside a work tree. */
-interface Beside {
-  readonly marker: WorkTreeMarker;
-  readonly lost: LostFiles;
 }
 
 /** An older attempt that has not ended after this is left behind; its commands are killed and its writes are refused. */
@@ -166,20 +159,24 @@ export class ExecutionRunner {
     resumption: Resumption,
     signal: AbortSignal,
   ): Promise<ChunkEnd> {
-    const { sandbox, broken } = watched(this.#sandbox);
+    // Once the walls cannot be built, or the files cannot be written, nothing that the agent is told counts.
+    const broken = new AbortController();
+    const sandbox = reportingSandbox(this.#sandbox, (error) => broken.abort(error));
     const { sessionId } = snapshot;
     const { effects, journal, sessions } = this.#store;
     const { epoch, checkpoint, main } = resumption;
-    const marker = new WorkTreeMarker(workTree, this.#owner.name);
-    const lost = new LostFiles(workTree.stateDirectory);
     const { tree, kept, ignored } = checkpoint ?? { tree: snapshot.base.tree, kept: null, ignored: [] };
     const files: FileState = { tree, kept, ignored };
     const newest = (await effects.files(sessionId, checkpoint?.turn ?? 0)) ?? files;
-    await this.#restore(snapshot, workTree, newest, { marker, lost, signal, onProgress });
-    const recorder = new FileRecorder({ store: this.#store, git: this.#git.open(sessionId), workTree, snapshot });
+    const redactor = await this.#store.redactorOf(sessionId);
+    const git = this.#git.open(sessionId);
+    const restorer = new TreeRestorer({ git, setUp: this.#setUp, snapshot, workTree, worker: this.#owner.name });
+    const filesReady = restorer.restore(newest, { signal, onProgress });
+    filesReady.catch((error: unknown) => broken.abort(error));
+    if (!restorer.mayLag(newest)) await filesReady;
+    const recorder = new FileRecorder({ store: this.#store, git, workTree, snapshot });
     const end = performance.now() + maxChunkMs;
     const ledger = new Ledger(checkpoint?.usage ?? noUsage, resumption.lost, files);
-    const redactor = await this.#store.redactorOf(sessionId);
     const running = runChunk({
       snapshot,
       access,
@@ -201,56 +198,27 @@ export class ExecutionRunner {
         sessionId,
         epoch,
         ledger,
+        filesReady,
         takeFiles: (known) => recorder.take(known),
-        beforeEffect: () => marker.clear(),
-        onCheckpoint: (committed) => {
-          marker.set(committed);
-          lost.set([]);
-        },
+        beforeEffect: () => restorer.touched(),
+        onCheckpoint: (checkpointed) => restorer.committed(checkpointed),
       },
-      note: noteOfLost(lost.list()),
+      note: restorer.note(),
       effects: { effects, sessionId, epoch, commandsReachOut: reachesOut(snapshot.sandbox) },
-      instructions: {
-        task: taskPromptFor(snapshot),
-        fork: forkPromptFor(snapshot),
-        feedback,
-        inherited: snapshot.parent?.seq ?? 0,
-      },
+      instructions: instructionsOf(snapshot, feedback),
       limits,
       stuckLimits: this.#stuck,
       isOver: async (turns) =>
         turns >= maxTurns || performance.now() >= end || this.#isStopping() || (await sessions.isHeld(sessionId)),
       onProgress: onProgress ?? (() => undefined),
-      signal: AbortSignal.any([signal, broken]),
+      signal: AbortSignal.any([signal, broken.signal]),
       subAgents: new SubAgentRecords(this.#store, snapshot),
     });
-    return running.catch(async (error: unknown) => {
+    const ended = running.catch(async (error: unknown) => {
       await journal.noteLoss(sessionId, epoch, ledger.loss).catch(() => undefined); // The failure itself matters more.
       throw error;
     });
-  }
-
-  async #restore(
-    { sandbox, sessionId, setup: commands = [] }: Snapshot,
-    workTree: WorkTree,
-    files: FileState,
-    { marker, lost, ...run }: Beside & { readonly signal: AbortSignal; readonly onProgress: ChunkInput['onProgress'] },
-  ): Promise<void> {
-    if (await isAt(workTree, marker, files)) return;
-    marker.clear();
-    await workTree.restore(files.tree, files.kept);
-    const { network, limits = {} } = sandbox;
-    const job = { sessionId, commands, network, limits, workTree, files, name: 'agent' };
-    const failed = await this.#setUp.run({ ...job, ...run });
-    if (failed !== null) throw setupFailed(failed);
-    if (!lost.isKnown()) lost.set(await workTree.absent(await this.#absent(sessionId, files)));
-    marker.set(files);
-  }
-
-  /** Ignored files of a checkpoint that a new directory has not. */
-  async #absent(sessionId: string, { kept, ignored }: FileState): Promise<string[]> {
-    const restored = kept === null ? [] : await this.#git.open(sessionId).listFiles(kept);
-    return ignored.filter((path) => !restored.includes(path));
+    return endOnceWritten(filesReady, ended);
   }
 
   async #notePlan(sessionId: string, epoch: number, written: readonly PlanStep[]): Promise<void> {
@@ -276,21 +244,17 @@ export class ExecutionRunner {
   }
 }
 
-/** A sandbox, and a signal that is aborted as soon as its walls cannot be built: then nothing that the agent is told counts. */
-function watched(sandbox: Sandbox): { readonly sandbox: Sandbox; readonly broken: AbortSignal } {
-  const broken = new AbortController();
-  return { sandbox: reportingSandbox(sandbox, (error) => broken.abort(error)), broken: broken.signal };
+function instructionsOf(snapshot: Snapshot, feedback: string | null): Instructions {
+  const inherited = snapshot.parent?.seq ?? 0;
+  return { task: taskPromptFor(snapshot), fork: forkPromptFor(snapshot), feedback, inherited };
 }
 
-async function isAt(workTree: WorkTree, marker: WorkTreeMarker, files: FileState): Promise<boolean> {
-  const said = marker.says(files);
-  return said === 'theirs' ? workTree.holds(files.tree) : said === 'mine';
-}
-
-function setupFailed({ artifact, exitCode, reason, tail }: CheckEnd): HoldfastError {
-  const how = reason === 'exit' ? `exit code ${exitCode}` : reason;
-  const message = `A set-up command failed (${how}); its log is ${artifact}: ${tail.slice(-500)}`;
-  return new HoldfastError('SETUP_FAILED', message, { details: { log: artifact } });
+/** Nobody else may have a work tree that is still being written; what kept it from being is what the run failed of. */
+async function endOnceWritten<T>(filesReady: Promise<void>, running: Promise<T>): Promise<T> {
+  const [written, run] = await Promise.allSettled([filesReady, running]);
+  if (written.status === 'rejected') throw written.reason;
+  if (run.status === 'rejected') throw run.reason;
+  return run.value;
 }
 
 function outcomeOf({ standing, turns, tree }: ChunkEnd): ChunkOutcome {

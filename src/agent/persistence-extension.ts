@@ -16,6 +16,8 @@ export interface Recording {
   /** The attempt's fence. */
   readonly epoch: number;
   readonly ledger: Ledger;
+  /** Resolves when the files are there; the first request may be out before. A rejection ends the run before any tool starts. */
+  readonly filesReady: Promise<void>;
   /** Takes the files as they are, and stores what they have that `known`, the last ones, had not. */
   readonly takeFiles: (known: FileState) => Promise<FileState & Pick<Checkpoint, 'pack' | 'full'>>;
   /** Called before a tool that can change files starts. */
@@ -30,6 +32,7 @@ export interface Recording {
  * Makes a pi session durable. The order is the whole point:
  * - nothing is written over a reply that an earlier attempt has recorded, before it has been given again;
  * - a reply is written before its tools run, and only after the checkpoint of the turn before it is committed;
+ * - the reply waits, recorded, for the files to be there: neither its tools nor the checkpoint of its turn come before;
  * - a reply that is replayed is not written before the recorded results that are given again: until then they stand in the records;
  * - the tree of a turn is taken while the model thinks about the next one.
  * A write that is refused (a newer attempt has taken over) stops the run before the next tool.
@@ -129,6 +132,7 @@ export class PersistenceExtension {
     await this.settle();
     this.#guard.onReply();
     if (this.#awaited.size === 0) await this.#append(entries);
+    await this.#recording.filesReady;
   }
 
   async #onResult(message: ToolResultMessage, entries: readonly Entry[]): Promise<void> {

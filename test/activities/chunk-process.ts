@@ -1,7 +1,7 @@
 /**
  * An attempt in a process of its own that kills itself at a named moment: `chunk-process.ts <root> <snapshot file> <moment>`.
  * Moments are `<before|after>-<write>-<n>`: around the n-th append or commit of the journal, the n-th intent of a command that can reach
- * the network (`begin`), or the n-th snapshot of the work tree (`tree`).
+ * the network (`begin`), or the n-th snapshot of the work tree (`tree`). With `no-files` the work tree is never written, and it lives on.
  */
 import { readFileSync } from 'node:fs';
 import type { Snapshot } from '../../src/domain/snapshot.ts';
@@ -30,6 +30,7 @@ deadly(store.journal, 'append', 'append');
 deadly(store.journal, 'commit', 'commit');
 deadly(store.effects, 'begin', 'begin');
 deadly(WorkTree.prototype, 'capture', 'tree');
+if (moment === 'no-files') WorkTree.prototype.restore = () => new Promise(() => undefined);
 const snapshot = JSON.parse(readFileSync(snapshotFile, 'utf8')) as Snapshot;
 const input = { snapshot, maxTurns: 100, maxChunkMs: 60_000, limits: snapshot.limits, feedback: null, modelKey: 'key' };
 process.stdout.write(`${JSON.stringify(await runner.runChunk(input, new AbortController().signal))}\n`);

@@ -35,7 +35,11 @@ export interface ExecutionSetting extends Pick<RunnerSetting, 'root' | 'store' |
   readonly frozen: Frozen;
   readonly snapshot: Snapshot;
   /** Runs the chunk of an ordinal. */
-  readonly chunk: (ordinal: number, changes?: Partial<ChunkRequest>) => ReturnType<SessionExecution['runChunk']>;
+  readonly chunk: (
+    ordinal: number,
+    changes?: Partial<ChunkRequest>,
+    signal?: AbortSignal,
+  ) => ReturnType<SessionExecution['runChunk']>;
   /** The same by another worker on the same directories, for which this one is gone. */
   readonly takeOver: () => ExecutionSetting['chunk'];
 }
@@ -109,9 +113,9 @@ export async function executionSetting(
   const execution = executionWith(runner);
   const chunkBy =
     (one: SessionExecution): ExecutionSetting['chunk'] =>
-    (ordinal, changes) => {
+    (ordinal, changes, signal = never) => {
       const request = { sessionId: SESSION, chunk: ordinal, limits, feedback: null, digest: frozen.digest, ...changes };
-      return sources.withFiles(SESSION, never, () => one.runChunk(request, never));
+      return sources.withFiles(SESSION, signal, () => one.runChunk(request, signal));
     };
   const takeOver = (): ExecutionSetting['chunk'] => {
     const other = openRunner(root, { name: 'another worker', isGone: () => true });
