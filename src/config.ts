@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import * as z from 'zod';
 import { HoldfastError } from './domain/failure.ts';
 import { ModelSpec } from './domain/model-spec.ts';
@@ -8,6 +6,7 @@ import type { Limits } from './domain/session.ts';
 import type { OutboundPolicy } from './domain/network-address.ts';
 import type { StuckLimits } from './domain/stuck.ts';
 import { secretFrom, secretThatMustBeThere, type Secret } from './secret.ts';
+import { defaultWorkingDir } from './working-dir.ts';
 
 /** Everything that can be set from outside, checked. Paths are absolute, times in milliseconds. */
 export interface Config {
@@ -58,6 +57,8 @@ export interface Config {
   readonly mirrorKeepMs: number;
   /** A session that ended so long ago is removed with all it left; null for never. */
   readonly sessionKeepMs: number | null;
+  /** How often what nobody needs is removed. */
+  readonly reapIntervalMs: number;
   readonly webhook: {
     readonly allowPrivate: boolean;
     readonly networks: readonly string[];
@@ -145,6 +146,7 @@ const Environment = z.object({
   EGRESS_PRIVATE_NETWORKS: listOf(network),
   OUTBOUND_PRIVATE_NETWORKS: listOf(network),
   SESSION_KEEP_MS: z.coerce.number().int().min(60_000).optional(),
+  REAP_INTERVAL_MS: integer(3_600_000, 1000, 2 ** 31 - 1),
   WEBHOOK_ALLOW_PRIVATE: flag.optional(),
   FORGE_ALLOW_PRIVATE: flag.optional(),
   FORGE_COMMAND: z
@@ -243,6 +245,7 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
     sandbox: { mode: vars.SANDBOX, uid: vars.SANDBOX_UID, gid: vars.SANDBOX_GID },
     ...outwardOf(vars, { isAlone, webhookSecrets: secret('FORGE_WEBHOOK_SECRET') }),
     sessionKeepMs: vars.SESSION_KEEP_MS ?? null,
+    reapIntervalMs: vars.REAP_INTERVAL_MS,
     temporal: {
       port: vars.TEMPORAL_PORT,
       uiPort: vars.TEMPORAL_UI_PORT,
@@ -256,23 +259,6 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
     maxHistoryEvents: vars.MAX_HISTORY_EVENTS,
     logLevel: vars.LOG_LEVEL,
   };
-}
-
-/**
- * Work trees lie below the data directory, unless its path is closed to the ordinary user that commands run as when the server is
- * root (a checkout in root's home, say): then below /var/lib, in a directory of their own.
- */
-function defaultWorkingDir(dataDir: string): string {
-  const inside = join(dataDir, 'work');
-  if (process.geteuid?.() !== 0 || isOpenToAll(dataDir)) return inside;
-  return join('/var/lib/holdfast', createHash('sha256').update(dataDir).digest('hex').slice(0, 12));
-}
-
-function isOpenToAll(path: string): boolean {
-  for (let directory = path; ; directory = dirname(directory)) {
-    if (existsSync(directory) && (statSync(directory).mode & 0o001) === 0) return false;
-    if (directory === dirname(directory)) return true;
-  }
 }
 
 /** Where commands and the server itself may go. */

@@ -2,6 +2,9 @@ import { heldSessions, removeSessionFiles } from './git/session-files.ts';
 import type { Store } from './store/store.ts';
 import { storageUsage, type StoragePlaces, type StorageUse } from './storage-usage.ts';
 
+/** A forge tells what it has told before for a few days at most; GitHub, GitLab and Gitea keep their deliveries no longer than this. */
+const FORGE_MEMORY_MS = 30 * 24 * 3_600_000;
+
 /** Where a reaper looks. */
 type Directories = Pick<StoragePlaces, 'dataDir' | 'sessionsDir' | 'workingDir' | 'agentDir'>;
 
@@ -20,6 +23,8 @@ export interface Reaping {
   readonly orphanedBlobs: number;
   /** Sessions that ended longer ago than they are kept: their records, secrets and artifacts go as well. */
   readonly expired: readonly string[];
+  /** What forges have told so long ago that they do not tell it again. */
+  readonly forgeDeliveries: number;
   /** False for a dry run. */
   readonly removed: boolean;
 }
@@ -37,6 +42,7 @@ export class Reaper {
   /** @param options.dryRun tells only what would go; the sizes are those before anything goes. */
   async reap({ dryRun }: { readonly dryRun: boolean }): Promise<Reaping> {
     const { sessionKeepMs, workingDir } = this.#settings;
+    const { pullRequests } = this.#store;
     const held = await heldSessions(workingDir); // First: a directory that is made meanwhile belongs to a session that lives.
     const live = new Set(await this.#store.sessions.live());
     const orphans = new Set(await this.#store.blobs.orphans());
@@ -47,13 +53,16 @@ export class Reaper {
     });
     const sessions = held.filter((id) => !live.has(id));
     const expired = sessionKeepMs === null ? [] : await this.#store.sessions.endedBefore(Date.now() - sessionKeepMs);
+    const forgotten = Date.now() - FORGE_MEMORY_MS;
+    const forgeDeliveries = await pullRequests.settledBefore(forgotten);
     if (!dryRun) {
       for (const id of sessions) await removeSessionFiles(workingDir, id);
       for (const id of expired) await this.#store.sessions.delete(id);
       await this.#store.blobs.sweep();
       await this.#store.blobs.removeOrphans([...orphans]);
+      await pullRequests.forgetSettledBefore(forgotten);
     }
     const total = items.reduce((sum, { bytes }) => sum + bytes, 0);
-    return { items, total, sessions, orphanedBlobs: orphans.size, expired, removed: !dryRun };
+    return { items, total, sessions, orphanedBlobs: orphans.size, expired, forgeDeliveries, removed: !dryRun };
   }
 }

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { workSecrets } from '../src/domain/task.ts';
 import { Reaper } from '../src/reaper.ts';
 import { FileBlobs } from '../src/store/blobs.ts';
 import { openStore } from '../src/store/store.ts';
@@ -86,6 +87,35 @@ test('sessions that ended longer ago than they are kept go with their records, s
   expect((await store.keys.keys()).every(({ secrets }) => secrets === 0)).toBe(true);
   await expect(store.blobs.get(claimed)).rejects.toMatchObject({ code: 'STORAGE_FAILED' });
   expect(await store.sessions.find('ses_live')).toBeDefined();
+});
+
+test('a session whose credentials are kept for its open pull request stays, however old, and goes once the request is closed', async () => {
+  const { directories, store } = await setting();
+  const url = 'https://git.test/acme/app/pulls/1';
+  await store.secrets.put('ses_ended', 'git.token', 'value-of-it');
+  await store.secrets.put('ses_ended', 'webhook.secret', 'value-of-another');
+  await store.pullRequests.note({ url, sessionId: 'ses_ended', head: 'c', viewer: null, trigger: 'task', at: 1 });
+  const reaper = new Reaper(store, { ...directories, sessionKeepMs: 60_000 });
+  expect((await reaper.reap({ dryRun: true })).expired).toEqual([]);
+  expect((await reaper.reap({ dryRun: false })).expired).toEqual([]);
+  expect(await store.secrets.get('ses_ended', 'git.token')).toBe('value-of-it');
+  await store.secrets.forget('ses_ended', workSecrets); // What the forge's word of the end of the request does.
+  expect((await reaper.reap({ dryRun: false })).expired).toEqual(['ses_ended']);
+  expect(await store.sessions.find('ses_ended')).toBeUndefined();
+  expect(await store.pullRequests.ofUrl(url)).toEqual([]);
+});
+
+test('what a forge has told is remembered for thirty days, and no longer', async () => {
+  const { reaper, store } = await setting();
+  const day = 24 * 3_600_000;
+  const ages = { young: 29, old: 31 };
+  for (const [id, days] of Object.entries(ages))
+    await store.pullRequests.settle(id, { outcome: 'ignored' }, Date.now() - days * day);
+  expect((await reaper.reap({ dryRun: true })).forgeDeliveries).toBe(1);
+  expect(await store.pullRequests.outcomeOf('old')).toEqual({ outcome: 'ignored' });
+  expect((await reaper.reap({ dryRun: false })).forgeDeliveries).toBe(1);
+  expect(await store.pullRequests.outcomeOf('old')).toBeUndefined();
+  expect(await store.pullRequests.outcomeOf('young')).toEqual({ outcome: 'ignored' });
 });
 
 test('a blob that is claimed again before it is removed stays', async () => {

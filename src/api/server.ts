@@ -29,7 +29,6 @@ import { SessionManager } from './session-manager.ts';
 import { checkWebhookUrl } from './webhook-url.ts';
 
 const ORPHAN_RETRY_MS = 2000;
-const REAP_MS = 3_600_000;
 
 await runProcess(() => main(loadConfig(process.env)));
 
@@ -72,7 +71,7 @@ async function main(config: Config): Promise<void> {
     reportReady(stop);
   });
   server.once('error', (error) => endWithout(config, error));
-  tidyUp(store, reaper, logger);
+  tidyUp({ store, reaper, logger, reapIntervalMs: config.reapIntervalMs });
   const sweep = setInterval(() => {
     // Both again and again until Temporal is there: the API serves what is on record meanwhile.
     const starting = registerSearchAttributes(client).then(() => sessions.startOrphans());
@@ -116,13 +115,22 @@ function endWithout({ host, port }: Config, error: Error): never {
 }
 
 /** Goes on with what an earlier process may have been killed at, and removes from time to time what nobody needs. */
-function tidyUp(store: Store, reaper: Reaper, logger: Logger): void {
+function tidyUp({
+  store,
+  reaper,
+  logger,
+  reapIntervalMs,
+}: Pick<Config, 'reapIntervalMs'> & {
+  readonly store: Store;
+  readonly reaper: Reaper;
+  readonly logger: Logger;
+}): void {
   setInterval(() => {
     reaper.reap({ dryRun: false }).then(
-      ({ sessions, expired, orphanedBlobs }) => logger.info({ sessions, expired, orphanedBlobs }, 'reaped'),
+      ({ items: _items, total: _total, ...gone }) => logger.info(gone, 'reaped'),
       (error: unknown) => logger.warn({ error: String(error) }, 'nothing was reaped'),
     );
-  }, REAP_MS).unref();
+  }, reapIntervalMs).unref();
   store.keys.reseal().then(
     ({ resealed, unreadable }) => {
       if (resealed + unreadable > 0) logger.info({ resealed, unreadable }, 'sealed secrets anew');

@@ -10,6 +10,7 @@ const Reaping = z
     sessions: z.array(z.string()).describe('Ended or deleted, with files that nobody needs'),
     orphanedBlobs: z.int(),
     expired: z.array(z.string()).describe('Ended longer ago than SESSION_KEEP_MS: they go with all they left'),
+    forgeDeliveries: z.int().describe('Told by forges too long ago to be told again'),
     removed: z.boolean(),
   })
   .openapi('Reaping');

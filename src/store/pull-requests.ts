@@ -53,6 +53,16 @@ export class PullRequestRecords {
     const sql = 'INSERT INTO forge_deliveries (id, outcome_json, at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING';
     await this.#db.run(sql, delivery, JSON.stringify(outcome), at);
   }
+
+  /** How many deliveries of forges were settled before a time, in epoch milliseconds. */
+  async settledBefore(at: number): Promise<number> {
+    return Number((await this.#db.get('SELECT count(*) AS n FROM forge_deliveries WHERE at < ?', at))?.['n']);
+  }
+
+  /** Forgets the deliveries that were settled before a time, in epoch milliseconds: told once more, they count as new. */
+  async forgetSettledBefore(at: number): Promise<void> {
+    await this.#db.run('DELETE FROM forge_deliveries WHERE at < ?', at);
+  }
 }
 
 function toNoted(row: Row): NotedRequest {

@@ -168,9 +168,15 @@ export class SessionRecords {
     return (await this.#db.all(sql, at)).map((row) => String(row['id']));
   }
 
-  /** Ids of the sessions that have ended before that moment, in epoch milliseconds. */
+  /**
+   * Ids of the sessions that have ended before that moment, in epoch milliseconds, and from which nothing can follow: where credentials
+   * are kept for a pull request (see PullRequestTerms), it is still open.
+   */
   async endedBefore(at: number): Promise<string[]> {
-    const sql = "SELECT id FROM sessions WHERE state IN ('COMPLETE', 'FAILED') AND updated_at < ? ORDER BY updated_at";
+    const sql = `SELECT id FROM sessions WHERE state IN ('COMPLETE', 'FAILED') AND updated_at < ? AND NOT EXISTS (
+      SELECT 1 FROM pull_requests p JOIN secrets s ON s.session_id = p.session_id
+      WHERE p.session_id = sessions.id AND s.name <> 'webhook.secret'
+    ) ORDER BY updated_at`;
     return (await this.#db.all(sql, at)).map((row) => String(row['id']));
   }
 

@@ -48,7 +48,15 @@ export function api(changes: Partial<AppDeps> | ((store: Store) => Partial<AppDe
     codec: null,
     forges: { secrets: () => [], command: '/holdfast', mayPush: async () => false },
     reaper: {
-      reap: async () => ({ items: [], total: 0, sessions: [], expired: [], orphanedBlobs: 0, removed: false }),
+      reap: async () => ({
+        items: [],
+        total: 0,
+        sessions: [],
+        expired: [],
+        orphanedBlobs: 0,
+        forgeDeliveries: 0,
+        removed: false,
+      }),
     },
     ...(typeof changes === 'function' ? changes(store) : changes),
   });
