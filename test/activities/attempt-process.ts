@@ -15,7 +15,10 @@ beforeAll(() => {
 afterAll(() => rmSync(compiled, { recursive: true, force: true }));
 
 /** Starts an attempt as a process, which kills itself at the moment named; see `chunk-process.ts`. */
-export function startAttempt({ root, snapshot }: RunnerSetting, moment: string): ChildProcess {
+export function startAttempt(
+  { root, snapshot }: Pick<RunnerSetting, 'root' | 'snapshot'>,
+  moment: string,
+): ChildProcess {
   const file = join(root, 'snapshot.json');
   writeFileSync(file, JSON.stringify(snapshot));
   const script = join(import.meta.dirname, 'chunk-process.ts');
