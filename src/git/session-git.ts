@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import { makeAdoptedDirectory } from './adopted-directory.ts';
 import { AttemptTrees, type Owner } from './attempt-trees.ts';
 import { createBareRepository } from './bare-repository.ts';
 import { hashBlobsAhead, hashBlobsOnce } from './hash-memo.ts';
@@ -101,9 +102,7 @@ export class SessionGit {
   /** A directory of the session's, for what its set-ups download; answers its path. */
   async makeCache(): Promise<string> {
     const cache = join(this.#directory, 'cache');
-    if (existsSync(cache)) return cache;
-    await makeReadableDirectory(cache);
-    await this.#sandbox.adopt(cache);
+    await makeAdoptedDirectory(this.#sandbox, cache);
     return cache;
   }
 

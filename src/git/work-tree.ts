@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HoldfastError } from '../domain/failure.ts';
 import { runInSandbox, type SandboxRun } from '../sandbox/run-in-sandbox.ts';
 import type { Sandbox, SandboxSpec } from '../sandbox/sandbox.ts';
+import { makeAdoptedDirectory } from './adopted-directory.ts';
 import { gitEnvironment } from './git-environment.ts';
 import { gitFailed, plumb } from './plumbing.ts';
 import { makeReadableDirectory } from './readable-directory.ts';
@@ -59,7 +59,8 @@ export class WorkTree {
    * @param kept a tree of ignored files, which are restored too.
    */
   async restore(tree: string, kept: string | null = null): Promise<void> {
-    await this.#create();
+    await makeAdoptedDirectory(this.#sandbox, this.spec.workspace);
+    await makeAdoptedDirectory(this.#sandbox, this.#state);
     const env = { TREE: tree, KEPT: kept ?? '', OWN: this.#base === null ? '0' : '1', BASE: this.#base ?? '' };
     this.#expect(await this.#git(restoreScript, env), 'restore');
   }
@@ -125,14 +126,6 @@ export class WorkTree {
     await rm(`${this.spec.workspace}.scratch`, { recursive: true, force: true });
     await removeTree(this.spec.workspace);
     await rm(this.#state, { recursive: true, force: true });
-  }
-
-  async #create(): Promise<void> {
-    for (const directory of [this.spec.workspace, this.#state]) {
-      if (existsSync(directory)) continue;
-      await makeReadableDirectory(directory);
-      await this.#sandbox.adopt(directory);
-    }
   }
 
   async #take(variables: Record<string, string>): Promise<SandboxRun> {

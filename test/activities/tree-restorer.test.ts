@@ -19,10 +19,10 @@ const LOG = '# sample\n2\n';
 /** Holds the writing of files, until it is let go on, or fails. */
 function heldRestore(): { readonly goOn: () => void; readonly fail: (error: unknown) => void } {
   const gate = Promise.withResolvers<void>();
-  const { restore } = WorkTree.prototype;
   const held = vi.spyOn(WorkTree.prototype, 'restore').mockImplementation(async function (this: WorkTree, ...files) {
     await gate.promise;
-    return restore.apply(this, files);
+    held.mockRestore();
+    return this.restore(...files);
   });
   onTestFinished(() => held.mockRestore());
   return {

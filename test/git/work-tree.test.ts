@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { WorkTree } from '../../src/git/work-tree.ts';
 import type { SessionGit } from '../../src/git/session-git.ts';
 import { credentials, gitSetting, type GitSetting } from './setting.ts';
@@ -26,6 +26,22 @@ async function begin(
 
 test('the tree of an untouched work tree is the base tree', async () => {
   const { workTree, tree } = await begin();
+  expect(await workTree.snapshot(tree)).toBe(tree);
+});
+
+test('a worker that died while it made the directories of a work tree leaves nothing in the way of the next one', async () => {
+  const { git, sandbox, server } = await gitSetting();
+  const url = await server.createRepository('app', { 'a.txt': 'one\n' });
+  const { tree } = await git.prepare('ses_1', { kind: 'repository', url }, credentials);
+  const workTree = git.open('ses_1').workspace();
+  for (const nth of [1, 2]) {
+    const adopt = vi.spyOn(sandbox, 'adopt');
+    if (nth === 2) adopt.mockImplementationOnce(sandbox.adopt.bind(sandbox));
+    adopt.mockRejectedValueOnce(new Error('killed'));
+    await expect(workTree.restore(tree)).rejects.toThrow('killed');
+    adopt.mockRestore();
+  }
+  await workTree.restore(tree);
   expect(await workTree.snapshot(tree)).toBe(tree);
 });
 
