@@ -12,6 +12,7 @@ import { mergeSkill } from '../src/domain/contract-merge.ts';
 import { ContractDraft } from '../src/domain/contract.ts';
 import type { Task } from '../src/domain/task.ts';
 import { GitManager } from '../src/git/git-manager.ts';
+import { createModel } from '../src/model/provider.ts';
 import { createSandbox } from '../src/sandbox/create-sandbox.ts';
 import { openStore } from '../src/store/store.ts';
 import { deliveryParts } from '../test/support/delivery-parts.ts';
@@ -76,7 +77,7 @@ async function benchPreflight(directory: string): Promise<void> {
   const git = new GitManager({ sandbox, directory: join(directory, 'work') });
   const credentials = new Credentials(store, { spec: sampleTask().model, key: () => undefined });
   const sources = new SourceImporter({ store, git, credentials });
-  const synthesizer = new ContractSynthesizer({ streamIdleMs: 1000 });
+  const synthesizer = new ContractSynthesizer((spec, key) => createModel(spec, key, { idleTimeoutMs: 1000 }));
   const parts = { store, git, sandbox, credentials, synthesizer, snapshots: new SnapshotBuilder(store), sources };
   const { delivery } = deliveryParts(parts);
   const preflight = new Preflight({

@@ -5,6 +5,7 @@ import { SourceImporter } from '../src/activities/source-importer.ts';
 import { Credentials } from '../src/activities/credentials.ts';
 import type { Snapshot } from '../src/domain/snapshot.ts';
 import { GitManager } from '../src/git/git-manager.ts';
+import { createModel } from '../src/model/provider.ts';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { openStore, type Store } from '../src/store/store.ts';
 import { sampleSession, sampleTask, sampleSnapshot } from '../test/support/sample-task.ts';
@@ -69,7 +70,7 @@ export async function openBenchSession(options: {
         store,
         git,
         sandbox,
-        streamIdleMs: 60_000,
+        openModel: (spec, key) => createModel(spec, key, { idleTimeoutMs: 60_000 }),
         stuck: { repeats: 0, idleTurns: 0 },
         owner,
       });

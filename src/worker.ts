@@ -22,12 +22,14 @@ import { Verifier } from './activities/verifier.ts';
 import { WebhookClient } from './activities/webhook-client.ts';
 import { WorkKeeper } from './activities/work-keeper.ts';
 import { loadConfig, type Config } from './config.ts';
+import { isOfOperator } from './domain/model-address.ts';
 import { workflowIdOf } from './domain/session.ts';
 import type { Owner } from './git/attempt-trees.ts';
 import { GitManager } from './git/git-manager.ts';
 import { runProcess } from './entry-point.ts';
 import { armFaultPoints } from './fault-point.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { createModel, type OpenModel } from './model/provider.ts';
 import { KnownSecrets } from './redaction/known-secrets.ts';
 import { createSandbox } from './sandbox/create-sandbox.ts';
 import { defaultLimits } from './sandbox/limits.ts';
@@ -166,8 +168,10 @@ function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: 
   const pullRequests = new PullRequests({ store, credentials, transport });
   const commits = new CommitManager({ git, store, credentials, pullRequests });
   const delivery = new DeliveryProbe({ git, credentials, pullRequests });
-  const { streamIdleMs } = config;
-  const synthesizer = new ContractSynthesizer({ streamIdleMs });
+  const { model, outbound, streamIdleMs } = config;
+  const openModel: OpenModel = (spec, key) =>
+    createModel(spec, key, { idleTimeoutMs: streamIdleMs, network: isOfOperator(spec, model) ? undefined : outbound });
+  const synthesizer = new ContractSynthesizer(openModel);
   const skillsDir = join(config.agentDir, 'skills');
   const execution = new SessionExecution({
     store,
@@ -180,7 +184,7 @@ function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: 
       store,
       git,
       sandbox,
-      streamIdleMs,
+      openModel,
       stuck: config.stuck,
       owner,
       isStopping,

@@ -4,7 +4,7 @@ import { HoldfastError } from '../domain/failure.ts';
 import type { ModelSpec } from '../domain/model-spec.ts';
 import type { Usage } from '../domain/usage.ts';
 import { ForcedCall, type ForcedReply, type ForcedTool } from '../model/forced-call.ts';
-import { createModel } from '../model/provider.ts';
+import type { OpenModel } from '../model/provider.ts';
 import { contractPrompt, contractSystemPrompt, type ContractSources } from './contract-prompt.ts';
 
 /** What to synthesize a contract from, and with which model. */
@@ -39,11 +39,10 @@ export const contractTool: ForcedTool = {
 
 /** Writes contracts: one independent model call with one forced tool, and one round of repair. */
 export class ContractSynthesizer {
-  readonly #streamIdleMs: number;
+  readonly #openModel: OpenModel;
 
-  /** `streamIdleMs`: longest silence of the model, in milliseconds. */
-  constructor(options: { readonly streamIdleMs: number }) {
-    this.#streamIdleMs = options.streamIdleMs;
+  constructor(openModel: OpenModel) {
+    this.#openModel = openModel;
   }
 
   /**
@@ -53,7 +52,7 @@ export class ContractSynthesizer {
    */
   async synthesize({ model, key, signal, ...sources }: SynthesisRequest): Promise<Synthesis> {
     signal.throwIfAborted();
-    const access = createModel(model, key, { idleTimeoutMs: this.#streamIdleMs });
+    const access = this.#openModel(model, key);
     const call = new ForcedCall(access, contractSystemPrompt, contractTool);
     let message = contractPrompt(sources);
     let faults = '';

@@ -19,7 +19,7 @@ import { faultPoint } from '../fault-point.ts';
 import type { Owner } from '../git/attempt-trees.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { WorkTree } from '../git/work-tree.ts';
-import { createModel, type ModelAccess } from '../model/provider.ts';
+import type { ModelAccess, OpenModel } from '../model/provider.ts';
 import { reportingSandbox } from '../sandbox/reporting-sandbox.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Claimant, FileState, Resumption } from '../store/journal.ts';
@@ -60,7 +60,7 @@ export class ExecutionRunner {
   readonly #store: Store;
   readonly #git: GitManager;
   readonly #sandbox: Sandbox;
-  readonly #streamIdleMs: number;
+  readonly #openModel: OpenModel;
   readonly #stuck: StuckLimits;
   readonly #owner: Owner;
   readonly #isStopping: () => boolean;
@@ -73,7 +73,7 @@ export class ExecutionRunner {
     readonly store: Store;
     readonly git: GitManager;
     readonly sandbox: Sandbox;
-    readonly streamIdleMs: number;
+    readonly openModel: OpenModel;
     readonly stuck: StuckLimits;
     /** This process: nobody else may touch the work trees of its attempts. */
     readonly owner: Owner;
@@ -84,7 +84,7 @@ export class ExecutionRunner {
     this.#store = deps.store;
     this.#git = deps.git;
     this.#sandbox = deps.sandbox;
-    this.#streamIdleMs = deps.streamIdleMs;
+    this.#openModel = deps.openModel;
     this.#stuck = deps.stuck;
     this.#owner = deps.owner;
     this.#isStopping = deps.isStopping ?? (() => false);
@@ -98,7 +98,7 @@ export class ExecutionRunner {
    */
   async runChunk(input: ChunkInput, signal: AbortSignal): Promise<ChunkOutcome> {
     const { snapshot } = input;
-    const access = createModel(snapshot.model, input.modelKey, { idleTimeoutMs: this.#streamIdleMs });
+    const access = this.#openModel(snapshot.model, input.modelKey);
     await faultPoint('before:session-claimed', snapshot.sessionId);
     const resumption = await this.#store.journal.claim(snapshot.sessionId, input.claimant);
     await faultPoint('after:session-claimed', snapshot.sessionId);

@@ -2,7 +2,7 @@ import { Agent, request } from 'undici';
 import { HoldfastError } from '../domain/failure.ts';
 import type { OutboundPolicy } from '../domain/network-address.ts';
 import type { ForgeAnswer, ForgeTransport } from '../git/forges/forge-api.ts';
-import { guardedConnector } from './guarded-connector.ts';
+import { guardedConnector } from '../outbound/guarded-connector.ts';
 
 const TIMEOUT_MS = 30_000;
 /** A page of a hundred requests with their texts is well below it. */

@@ -4,7 +4,7 @@ import { HoldfastError } from '../domain/failure.ts';
 import { retryAfterMs } from '../domain/retry-after.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { Store } from '../store/store.ts';
-import { guardedConnector } from './guarded-connector.ts';
+import { guardedConnector } from '../outbound/guarded-connector.ts';
 
 /** How webhooks are sent. */
 export interface WebhookOptions {

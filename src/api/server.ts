@@ -3,6 +3,7 @@ import { Credentials } from '../activities/credentials.ts';
 import { forgeTransport } from '../activities/forge-transport.ts';
 import { PullRequests } from '../activities/pull-request.ts';
 import { loadConfig, type Config } from '../config.ts';
+import { mayBeAt } from '../domain/model-address.ts';
 import { runProcess } from '../entry-point.ts';
 import { armFaultPoints } from '../fault-point.ts';
 import { removeSessionFiles } from '../git/session-files.ts';
@@ -93,7 +94,8 @@ async function main(config: Config): Promise<void> {
   }
 }
 
-function checksFor({ allowedRoots, outbound: network, webhook }: Config, known: KnownSecrets): AppDeps['checks'] {
+function checksFor(config: Config, known: KnownSecrets): AppDeps['checks'] {
+  const { allowedRoots, model, outbound: network, webhook } = config;
   return {
     checkSource: (source) => checkSource(source, { allowedRoots }),
     probeSource: async (source, credentials) => {
@@ -101,6 +103,7 @@ function checksFor({ allowedRoots, outbound: network, webhook }: Config, known: 
       if (source.kind === 'repository') await probeRemote({ url: source.url, credentials, network }, source.ref);
     },
     checkWebhookUrl: (url) => checkWebhookUrl(url, webhook.allowPrivate),
+    mayBeAt: (spec) => mayBeAt(spec, model, network),
     isPriced,
   };
 }

@@ -27,6 +27,8 @@ export interface IntakeChecks {
   readonly probeSource: (source: Source, credentials: GitCredentials | undefined) => Promise<void>;
   /** @throws HoldfastError INVALID_WEBHOOK_URL */
   readonly checkWebhookUrl: (url: string) => void;
+  /** False for a model at an address that the server may not connect to. */
+  readonly mayBeAt: (model: ModelSpec) => boolean;
   /** True when it is known what the model costs. */
   readonly isPriced: (model: ModelSpec) => boolean;
 }
@@ -159,7 +161,7 @@ function lookAt(body: Checkable, defaults: TaskDefaults, checks: IntakeChecks): 
   if (body.skillText !== undefined && body.skill !== undefined)
     faults.push({ path: 'skill', message: 'give either skillText or skill' });
   if (skill?.kind === 'inline') check('skillText', () => parseSkill(skill.text));
-  faults.push(...modelFaults(body, defaults), ...priceFaults(body, defaults, checks));
+  faults.push(...modelFaults(body, defaults, checks), ...priceFaults(body, defaults, checks));
   faults.push(...deliveryFaults(body), ...strictFaults(body));
   return { source, faults, causes };
 }
@@ -188,9 +190,13 @@ function skillOf({ skillText, skill }: Checkable): SkillSource | null {
   return 'path' in skill ? { kind: 'path', path: skill.path } : { kind: 'name', name: skill.name };
 }
 
-function modelFaults({ model }: Checkable, { model: own }: TaskDefaults): Fault[] {
+function modelFaults(body: Checkable, defaults: TaskDefaults, { mayBeAt }: IntakeChecks): Fault[] {
+  const { model } = body;
   if (model === undefined) return [];
+  const { model: own } = defaults;
   const faults: Fault[] = [];
+  if (!mayBeAt(modelSpecOf(body, defaults)))
+    faults.push({ path: 'model.baseUrl', message: 'leads where this server may not connect to' });
   const elsewhere =
     (model.baseUrl !== undefined && model.baseUrl !== own.baseUrl) || (model.provider ?? own.provider) !== own.provider;
   if (model.provider === 'scripted-demo' && own.provider !== 'scripted-demo') {

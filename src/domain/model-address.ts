@@ -1,4 +1,5 @@
 import type { ModelProvider, ModelSpec } from './model-spec.ts';
+import { isPrivateAddress, mayDial, type OutboundPolicy } from './network-address.ts';
 
 /** The providers that are reached over HTTP: all but the demo. */
 export type HttpProvider = Exclude<ModelProvider, 'scripted-demo'>;
@@ -26,4 +27,24 @@ export function baseUrlOf(provider: HttpProvider, given: string | undefined): st
 export function withAddress(spec: ModelSpec): ModelSpec {
   const { provider } = spec;
   return provider === 'scripted-demo' ? spec : { ...spec, baseUrl: baseUrlOf(provider, spec.baseUrl) };
+}
+
+/**
+ * True where a model is at an address that nobody but the operator chose: the server's own, or the vendor's. Any other one was named
+ * by a task.
+ */
+export function isOfOperator(spec: ModelSpec, own: ModelSpec): boolean {
+  if (spec.provider === 'scripted-demo') return true;
+  const { baseUrl } = withAddress(spec);
+  return baseUrl === vendorAddresses[spec.provider] || baseUrl === withAddress(own).baseUrl;
+}
+
+/**
+ * False for a model that a task wants at an address where the server may not connect to. Where a name leads is only known when it is dialled,
+ * and is checked then.
+ */
+export function mayBeAt(spec: ModelSpec, own: ModelSpec, policy: OutboundPolicy): boolean {
+  if (isOfOperator(spec, own)) return true;
+  const host = URL.parse(withAddress(spec).baseUrl ?? '')?.hostname.replace(/^\[|\]$/g, '') ?? '';
+  return !isPrivateAddress(host) || mayDial(host, policy);
 }

@@ -22,8 +22,15 @@ export class CredentialFiles implements Disposable {
     this.env = env;
   }
 
-  /** Writes what the way to a repository needs, if anything. */
-  static write(reach: 'http' | 'ssh' | 'local', { sshKey, knownHosts, ca }: GitCredentials = {}): CredentialFiles {
+  /**
+   * Writes what the way to a repository needs, if anything.
+   * @param proxyCommand how ssh is to connect (ssh_config(5)); default: by itself
+   */
+  static write(
+    reach: 'http' | 'ssh' | 'local',
+    { sshKey, knownHosts, ca }: GitCredentials = {},
+    proxyCommand = 'none',
+  ): CredentialFiles {
     const authorities = [...getCACertificates('extra'), ...(ca === undefined ? [] : [ca])];
     if (reach === 'local' || (reach === 'http' && authorities.length === 0)) return new CredentialFiles(null, {}, {});
     const root = placeOfFiles();
@@ -40,7 +47,7 @@ export class CredentialFiles implements Disposable {
       return new CredentialFiles(directory, { 'http.sslCAInfo': sslCAInfo }, {});
     }
     const key = put('key', sshKey ?? '');
-    const config = put('config', sshConfig(key, put('known_hosts', knownHosts ?? '')));
+    const config = put('config', sshConfig({ key, knownHosts: put('known_hosts', knownHosts ?? ''), proxyCommand }));
     return new CredentialFiles(directory, {}, { GIT_SSH_COMMAND: `ssh -F '${config}'`, GIT_SSH_VARIANT: 'ssh' });
   }
 
@@ -50,7 +57,7 @@ export class CredentialFiles implements Disposable {
 }
 
 /** ssh_config(5): this key, these host keys, and nothing of the machine's or of a person's. */
-function sshConfig(key: string, knownHosts: string): string {
+function sshConfig({ key, knownHosts, proxyCommand }: Readonly<Record<'key' | 'knownHosts' | 'proxyCommand', string>>) {
   return `IdentityFile "${key}"
 UserKnownHostsFile "${knownHosts}"
 GlobalKnownHostsFile /dev/null
@@ -66,7 +73,7 @@ ForwardAgent no
 ControlMaster no
 ControlPath none
 PermitLocalCommand no
-ProxyCommand none
+ProxyCommand ${proxyCommand}
 ConnectTimeout 15
 ServerAliveInterval 15
 ServerAliveCountMax 3

@@ -2,11 +2,13 @@ import { simpleGit, type SimpleGit } from 'simple-git';
 import { HoldfastError } from '../domain/failure.ts';
 import type { GitCredentials } from '../domain/git-credentials.ts';
 import type { OutboundPolicy } from '../domain/network-address.ts';
+import { Redactor } from '../redaction/redactor.ts';
 import { CredentialFiles } from './credential-files.ts';
 import { basicAuthentication, gitEnvironment } from './git-environment.ts';
 import { pinnedAddress } from './pinned-address.ts';
 import { gitFailed } from './plumbing.ts';
 import { withoutProgress } from './progress-lines.ts';
+import { proxyCommand } from './ssh-dial.ts';
 
 const TOTAL_MS = 30 * 60_000;
 /** Silence of git itself; that of the network ends earlier, see http.lowSpeedTime and ServerAliveInterval. */
@@ -17,7 +19,7 @@ export interface Remote {
   readonly url: string;
   readonly credentials?: GitCredentials | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Where it may lead over http(s); left out, anywhere. */
+  /** Where it may lead; left out, anywhere. */
   readonly network?: OutboundPolicy | undefined;
 }
 
@@ -41,8 +43,8 @@ export async function runRemote(
   const timeout = AbortSignal.timeout(timeoutMs);
   const abort = remote.signal === undefined ? timeout : AbortSignal.any([remote.signal, timeout]);
   const reach = reachOf(remote.url);
-  const pin = reach === 'http' && remote.network !== undefined ? await pinnedAddress(remote.url, remote.network) : {};
-  using files = CredentialFiles.write(reach, remote.credentials);
+  const { pin, proxy } = await checkedWay(reach, remote);
+  using files = CredentialFiles.write(reach, remote.credentials, proxy);
   try {
     const told = { env: files.env, config: { ...files.config, ...pin } };
     return await client(gitDir, environmentOf(reach, remote, told), abort, idleMs).raw([...args]);
@@ -57,6 +59,16 @@ export async function runRemote(
 function reachOf(url: string): 'http' | 'ssh' | 'local' {
   if (url.startsWith('/')) return 'local';
   return /^https?:/.test(url) ? 'http' : 'ssh';
+}
+
+/** What git and ssh are told, each in its way, so that they dial addresses that were checked and no others. */
+async function checkedWay(
+  reach: 'http' | 'ssh' | 'local',
+  { url, network }: Remote,
+): Promise<{ readonly pin: Readonly<Record<string, string>>; readonly proxy?: string }> {
+  if (network === undefined || reach === 'local') return { pin: {} };
+  if (reach === 'http') return { pin: await pinnedAddress(url, network) };
+  return { pin: {}, proxy: await proxyCommand(url, network) };
 }
 
 function environmentOf(
@@ -141,7 +153,7 @@ function classify(error: unknown, { url, credentials }: Remote): HoldfastError {
 }
 
 /** Git does not print headers; this is the second wall. */
-function scrub(text: string, credentials: GitCredentials | undefined): string {
-  const line = text.replace(/\s+/g, ' ').trim().slice(0, 500);
-  return credentials?.token ? line.replaceAll(credentials.token, '[token]') : line;
+function scrub(text: string, { token = '', sshKey = '' }: GitCredentials = {}): string {
+  const redactor = new Redactor().add('git.token', token).add('git.sshKey', sshKey);
+  return redactor.text(text).replace(/\s+/g, ' ').trim().slice(0, 500);
 }

@@ -19,6 +19,13 @@ export function normalSshUrl(text: string): string | null {
   return login === '' ? null : `${login}@${server.toLowerCase()}:${relative}`;
 }
 
+/** Where a URL that {@link normalSshUrl} takes leads: the host without brackets, and the port. */
+export function sshPlaceOf(text: string): { readonly host: string; readonly port: number } | null {
+  const [, , machine, port = '22'] = url.exec(text) ?? [];
+  const host = machine ?? scp.exec(text)?.[2];
+  return host === undefined ? null : { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+}
+
 /** True for a URL that {@link normalSshUrl} takes or would take: not http(s), no path. */
 export function looksLikeSsh(text: string): boolean {
   return /^ssh:\/\//i.test(text) || /^[^/:]+@[^/]+:/.test(text);

@@ -1,11 +1,14 @@
 import { isContextOverflow, type AssistantMessage } from '@earendil-works/pi-ai';
 import { HoldfastError, type FailureCode } from '../domain/failure.ts';
+import { REFUSED } from '../outbound/guarded-connector.ts';
 import { noFacts, type HttpFacts } from './http.ts';
 
 /** The type of the diagnostic on a failed reply that holds its {@link HttpFacts}. */
 export const HTTP_DIAGNOSTIC = 'holdfast.http';
 
 const MESSAGE_CHARS = 400;
+const refusedRemedy =
+  'If the model is inside, the operator names its network in OUTBOUND_PRIVATE_NETWORKS; then resume.';
 
 /**
  * What a failed reply means. pi-ai does not throw: a reply with `stopReason` `error` says in `errorMessage` what
@@ -18,7 +21,9 @@ export function classifyModelError(error: AssistantMessage | string, given: Part
   const code = codeOf(error, text, facts);
   const details = { status: facts.status, ...(facts.networkCode !== null && { networkCode: facts.networkCode }) };
   const wait = code === 'MODEL_RATE_LIMITED' || code === 'MODEL_UNAVAILABLE' ? facts.retryAfterMs : null;
-  return new HoldfastError(code, messageOf(text, facts), { details, ...(wait !== null && { retryAfterMs: wait }) });
+  const remedy = facts.networkCode === REFUSED && { remedy: refusedRemedy };
+  const options = { details, ...(wait !== null && { retryAfterMs: wait }), ...remedy };
+  return new HoldfastError(code, messageOf(text, facts), options);
 }
 
 function factsOf(message: AssistantMessage): Partial<HttpFacts> {
@@ -28,6 +33,7 @@ function factsOf(message: AssistantMessage): Partial<HttpFacts> {
 
 function codeOf(error: AssistantMessage | string, text: string, facts: HttpFacts): FailureCode {
   if (facts.stalledMs !== null) return 'MODEL_UNAVAILABLE';
+  if (facts.networkCode === REFUSED) return 'MODEL_REJECTED';
   const status = facts.status ?? statusIn(text);
   if (status !== null && status >= 400) return codeOfStatus(status);
   if (typeof error !== 'string' && isContextOverflow(error)) return 'MODEL_REJECTED';
@@ -64,6 +70,7 @@ function statusIn(text: string): number | null {
 
 function messageOf(text: string, { stalledMs, networkCode, status }: HttpFacts): string {
   if (stalledMs !== null) return `The model sent nothing for ${stalledMs} ms.`;
+  if (networkCode === REFUSED) return 'The model is at an address that this server may not connect to.';
   const secretless = text.replaceAll(/\bsk-[\w-]{8,}/g, '[key]').replaceAll(/\s+/g, ' ');
   const short = secretless.length > MESSAGE_CHARS ? `${secretless.slice(0, MESSAGE_CHARS)}…` : secretless;
   if (networkCode !== null && status === null)

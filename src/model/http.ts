@@ -1,4 +1,6 @@
-import { EnvHttpProxyAgent, fetch as undiciFetch } from 'undici';
+import { Agent, EnvHttpProxyAgent, fetch as undiciFetch, type Dispatcher } from 'undici';
+import type { OutboundPolicy } from '../domain/network-address.ts';
+import { guardedConnector } from '../outbound/guarded-connector.ts';
 
 /** What is known about the last HTTP exchange of one model request. */
 export interface HttpFacts {
@@ -18,17 +20,31 @@ export interface HttpLimits {
   readonly key: string;
   /** Longest silence before the first byte and between two pieces of a reply. */
   readonly idleTimeoutMs: number;
+  /** Where the model may be, when a task named its address; left out, anywhere. */
+  readonly network?: OutboundPolicy | undefined;
 }
 
 export const noFacts: HttpFacts = { status: null, retryAfterMs: null, stalledMs: null, networkCode: null };
 
 type Fetch = typeof globalThis.fetch;
 
-/**
- * Connections shared by all sessions of the process. Its own time limits are off: silence is measured by us, for
- * undici's ends at five minutes at most without saying so. HTTP_PROXY, HTTPS_PROXY and NO_PROXY are honoured.
- */
-let dispatcher: EnvHttpProxyAgent | undefined;
+/** Silence is measured by us: undici's own limits end at five minutes at most, without saying so. */
+const unlimited = { bodyTimeout: 0, headersTimeout: 0 };
+const CONNECT_MS = 30_000;
+
+/** Connections shared by all sessions of the process. HTTP_PROXY, HTTPS_PROXY and NO_PROXY are honoured. */
+let anywhere: EnvHttpProxyAgent | undefined;
+/** By policy: connections that are made by us, for behind a proxy nobody could say where they lead. */
+const guarded = new WeakMap<OutboundPolicy, Agent>();
+
+function dispatcherFor(network: OutboundPolicy | undefined): Dispatcher {
+  if (network === undefined) return (anywhere ??= new EnvHttpProxyAgent(unlimited));
+  const known = guarded.get(network);
+  if (known !== undefined) return known;
+  const agent = new Agent({ ...unlimited, connect: guardedConnector({ ...network, timeoutMs: CONNECT_MS }) });
+  guarded.set(network, agent);
+  return agent;
+}
 
 /**
  * A fetch for the SDKs behind pi-ai which notes into `facts` what they hide (the status and Retry-After of failed
@@ -41,7 +57,6 @@ export function observedFetch(limits: HttpLimits, facts: HttpFacts): Fetch {
     Object.assign(facts, noFacts);
     const idle = new IdleTimer(limits.idleTimeoutMs, facts);
     const signal = init?.signal ? AbortSignal.any([init.signal, idle.signal]) : idle.signal;
-    dispatcher ??= new EnvHttpProxyAgent({ bodyTimeout: 0, headersTimeout: 0 });
     try {
       const request = undiciFetch(input instanceof Request ? input.url : input, {
         method: init?.method ?? 'GET',
@@ -49,7 +64,7 @@ export function observedFetch(limits: HttpLimits, facts: HttpFacts): Fetch {
         body: typeof init?.body === 'string' ? init.body : null,
         redirect: 'error', // A redirect would carry the key to another place.
         signal,
-        dispatcher,
+        dispatcher: dispatcherFor(limits.network),
       });
       const answer = await idle.during(request);
       facts.status = answer.status;

@@ -14,9 +14,10 @@ import { openAICompletionsApi } from '@earendil-works/pi-ai/api/openai-completio
 import { openAIResponsesApi } from '@earendil-works/pi-ai/api/openai-responses.lazy';
 import { HoldfastError } from '../domain/failure.ts';
 import type { ModelSpec } from '../domain/model-spec.ts';
+import type { OutboundPolicy } from '../domain/network-address.ts';
 import { modelOf } from './catalogue.ts';
 import { HTTP_DIAGNOSTIC } from './classify.ts';
-import { noFacts, observedFetch, type HttpFacts } from './http.ts';
+import { noFacts, observedFetch, type HttpFacts, type HttpLimits } from './http.ts';
 import { createScriptedDemo } from './scripted-demo.ts';
 
 /** A model with the provider that answers for it: what pi's `registerNativeProvider` and pi-ai's `setProvider` take. */
@@ -25,10 +26,15 @@ export interface ModelAccess {
   readonly model: Model<Api>;
 }
 
+/** Makes the access to the model of a spec, see {@link createModel}. */
+export type OpenModel = (spec: ModelSpec, key: string | undefined) => ModelAccess;
+
 /** How a model is reached. */
 export interface ModelOptions {
   /** Longest silence before and within a reply, in milliseconds; then the request fails as stalled. Default 120,000. */
   readonly idleTimeoutMs?: number;
+  /** Where the model may be, when a task named its address; left out, anywhere. */
+  readonly network?: OutboundPolicy | undefined;
   /** What the scripted demo waits before each reply, in milliseconds; default 400. */
   readonly demoDelayMs?: number;
 }
@@ -58,7 +64,8 @@ export function createModel(spec: ModelSpec, key: string | undefined, options: M
   const streams = apis[model.api]?.();
   if (streams === undefined) throw new HoldfastError('INTERNAL', `There is no API ${model.api}.`);
   const auth = { name: 'Holdfast', resolve: async () => ({ auth: { apiKey }, source: 'session' }) };
-  const api = observed(streams, apiKey, options.idleTimeoutMs ?? DEFAULT_IDLE_MS);
+  const { idleTimeoutMs = DEFAULT_IDLE_MS, network } = options;
+  const api = observed(streams, { key: apiKey, idleTimeoutMs, network });
   return { model, provider: createProvider({ id: model.provider, models: [model], auth: { apiKey: auth }, api }) };
 }
 
@@ -73,10 +80,10 @@ function checkedKey(key: string | undefined, { id, provider }: ModelSpec): strin
 }
 
 /** The streams of an API with our own fetch underneath and the facts of HTTP on what fails. */
-function observed(streams: ProviderStreams, key: string, idleTimeoutMs: number): ProviderStreams {
+function observed(streams: ProviderStreams, limits: HttpLimits): ProviderStreams {
   const run = (model: Model<Api>, start: (fetch: typeof globalThis.fetch) => AssistantMessageEventStream) => {
     const facts: HttpFacts = { ...noFacts };
-    return lazyStream(model, async () => annotated(start(observedFetch({ key, idleTimeoutMs }, facts)), facts, key));
+    return lazyStream(model, async () => annotated(start(observedFetch(limits, facts)), facts, limits.key));
   };
   // `short` is pi-ai's default; given explicitly, the environment's PI_CACHE_RETENTION is not asked.
   const cacheRetention = 'short';

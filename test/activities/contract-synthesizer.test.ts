@@ -5,6 +5,7 @@ import { ContractSynthesizer, contractTool } from '../../src/activities/contract
 import { contractPrompt, contractSystemPrompt } from '../../src/activities/contract-prompt.ts';
 import { demoPrompt } from '../../src/demo/demo-repository.ts';
 import { HoldfastError } from '../../src/domain/failure.ts';
+import { createModel } from '../../src/model/provider.ts';
 import type { Conversation, Scenario } from '../support/scripted-model/scenario.ts';
 import { startScriptedModel } from '../support/scripted-model/server.ts';
 
@@ -22,7 +23,7 @@ const scenarios: Record<string, Scenario> = {
   endless: { turns: [], contract: () => ({ tools: [{ name: 'emit_contract', args: good }], outOfTokens: true }) },
 };
 
-const synthesizer = new ContractSynthesizer({ streamIdleMs: 400 });
+const synthesizer = new ContractSynthesizer((spec, key) => createModel(spec, key, { idleTimeoutMs: 400 }));
 const sources = { prompt: 'Let the parser take tabs.', scripts: [], files: ['src/parser.ts', 'package.json'] };
 type Provider = (typeof providers)[number];
 

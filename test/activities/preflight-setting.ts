@@ -11,6 +11,7 @@ import type { Frozen } from '../../src/domain/session.ts';
 import type { Snapshot } from '../../src/domain/snapshot.ts';
 import type { Task } from '../../src/domain/task.ts';
 import { GitManager } from '../../src/git/git-manager.ts';
+import { createModel } from '../../src/model/provider.ts';
 import { createSandbox } from '../../src/sandbox/create-sandbox.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { deliveryParts } from '../support/delivery-parts.ts';
@@ -81,7 +82,7 @@ export async function preflightSetting(one: PreflightCase = {}): Promise<Preflig
   const credentials = new Credentials(store, { spec, key: () => 'key' });
   const sources = new SourceImporter({ store, git, credentials });
   const snapshots = new SnapshotBuilder(store);
-  const synthesizer = new ContractSynthesizer({ streamIdleMs: 5_000 });
+  const synthesizer = new ContractSynthesizer((spec, key) => createModel(spec, key, { idleTimeoutMs: 5_000 }));
   const skillsDir = join(root, 'skills');
   const { delivery } = deliveryParts({ git, store, credentials });
   const parts = { store, git, sandbox, credentials, synthesizer, snapshots, sources, delivery, skillsDir };

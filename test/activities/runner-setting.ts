@@ -7,6 +7,7 @@ import type { ModelProvider, ModelSpec } from '../../src/domain/model-spec.ts';
 import type { Snapshot } from '../../src/domain/snapshot.ts';
 import { GitManager } from '../../src/git/git-manager.ts';
 import type { Owner } from '../../src/git/attempt-trees.ts';
+import { createModel } from '../../src/model/provider.ts';
 import { isDeadWorker, workerIdentity } from '../../src/temporal/process-identity.ts';
 import { createSandbox } from '../../src/sandbox/create-sandbox.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
@@ -70,7 +71,7 @@ export function openRunner(
     store,
     git,
     sandbox,
-    streamIdleMs: 3000,
+    openModel: (spec, key) => createModel(spec, key, { idleTimeoutMs: 3000 }),
     stuck,
     owner,
     isStopping,

@@ -145,6 +145,7 @@ test('every answer names its request, and a failure of the server tells nothing 
       },
       probeSource: async () => undefined,
       checkWebhookUrl: () => undefined,
+      mayBeAt: () => true,
       isPriced: () => true,
     },
   });

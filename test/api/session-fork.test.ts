@@ -152,6 +152,7 @@ test('a repository that refuses the token that is left, and a Temporal that is a
           ? Promise.reject(new HoldfastError('REPOSITORY_AUTH_FAILED', 'no token'))
           : Promise.resolve(),
       checkWebhookUrl: () => undefined,
+      mayBeAt: () => true,
       isPriced: () => true,
     },
   });

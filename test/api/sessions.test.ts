@@ -21,6 +21,7 @@ test('faults of shape and of meaning are named at once', async () => {
       },
       probeSource: () => Promise.reject(new Error('nothing may be asked')),
       checkWebhookUrl: (url: string) => checkWebhookUrl(url, true),
+      mayBeAt: () => false,
       isPriced: () => false,
     },
   });
@@ -40,6 +41,7 @@ test('faults of shape and of meaning are named at once', async () => {
   expect(faults.map(({ path }) => path).toSorted()).toEqual([
     'limits.maxCostUsd',
     'model.apiKey',
+    'model.baseUrl',
     'skillText.required_tools.0',
     'source.lfs',
     'source.repoUrl',

@@ -38,6 +38,7 @@ export function api(changes: Partial<AppDeps> | ((store: Store) => Partial<AppDe
       checkSource: (source) => source,
       probeSource: async () => undefined,
       checkWebhookUrl: () => undefined,
+      mayBeAt: () => true,
       isPriced,
     },
     removeWorkspace: async () => undefined,

@@ -40,7 +40,7 @@ test.each([
   ['src/activities/contract-synthesizer.ts', '@earendil-works/pi-ai', 'one model call'],
   ['src/activities/execution-runner.ts', '@earendil-works/pi-coding-agent', 'pi itself stays in agent/'],
   ['src/activities/webhook-client.ts', '../git/git-manager.ts', 'Webhooks know undici'],
-  ['src/activities/guarded-connector.ts', '../agent/agent-run.ts', 'Webhooks know undici'],
+  ['src/outbound/guarded-connector.ts', '../agent/agent-run.ts', 'by what address'],
   ['src/agent/agent-run.ts', 'node:fs', 'wall of pi'],
   ['src/agent/agent-run.ts', '../config.ts', 'wall of pi'],
   ['src/agent/tools/bash-tool.ts', '../../git/git-manager.ts', 'wall of pi'],

@@ -164,3 +164,19 @@ test.each(providers)('%s: a stalled stream fails on its own, and a slow one does
   expect(slow.stopReason).toBe('stop');
   expect(server.journal().at(-1)?.ms).toBeGreaterThan(250);
 });
+
+test('a model at an address that a task named is dialled by the rules for what is named, and refused for good', async () => {
+  const server = await startScriptedModel({ hello: { turns: [{ text: 'Hello.' }] } }, { key: KEY });
+  onTestFinished(() => server.close());
+  const url = server.url.replace('127.0.0.1', 'localhost');
+  const ask = (networks: string[]) =>
+    complete(access('anthropic', url, { network: { allowPrivate: false, networks } }));
+  expect(classifyModelError(await ask([]))).toMatchObject({
+    code: 'MODEL_REJECTED',
+    retryable: false,
+    message: expect.stringContaining('an address that this server may not connect to'),
+    remedy: expect.stringContaining('OUTBOUND_PRIVATE_NETWORKS'),
+  });
+  const reply = await ask(['127.0.0.0/8', '::1/128']);
+  expect(reply.content).toMatchObject([{ type: 'text', text: 'Hello.' }]);
+});

@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import { HoldfastError } from '../../domain/failure.ts';
 import { retryAfterMs } from '../../domain/retry-after.ts';
+import { Redactor } from '../../redaction/redactor.ts';
 import { saidOf } from './forge-message.ts';
 
 /** A request to a forge, whole. */
@@ -101,7 +102,7 @@ export class ForgeApi {
   }
 
   #failure(call: string, { status, headers, body }: ForgeAnswer): HoldfastError {
-    const said = saidOf(body).replaceAll(this.#access.token, '[token]');
+    const said = new Redactor().add('forge.token', this.#access.token).text(saidOf(body));
     const message = `${this.#name} answered ${call} with ${status}: ${said}`;
     const details = { status };
     const waitMs = status >= 400 ? waitOf(status, headers, said) : null;

@@ -3,6 +3,9 @@ import { connect as connectSocket, isIP, type LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
 import { mayDial, type OutboundPolicy } from '../domain/network-address.ts';
 
+/** The `code` of the error of a connection that was not tried, because its address is refused. */
+export const REFUSED = 'ADDRESS_REFUSED';
+
 type Resolve = (
   host: string,
   options: LookupOptions & { readonly all: true },
@@ -61,5 +64,5 @@ function guardedLookup(policy: OutboundPolicy, resolve: Resolve): LookupFunction
 }
 
 function refused(where: string): Error {
-  return new Error(`${where} is not an address that this server may connect to`);
+  return Object.assign(new Error(`${where} is not an address that this server may connect to`), { code: REFUSED });
 }

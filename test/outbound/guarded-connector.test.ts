@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { Agent, request } from 'undici';
-import { guardedConnector } from '../../src/activities/guarded-connector.ts';
+import { guardedConnector } from '../../src/outbound/guarded-connector.ts';
 
 const strict = { allowPrivate: false, timeoutMs: 2000 };
 type Resolve = NonNullable<Parameters<typeof guardedConnector>[1]>;
