@@ -74,6 +74,7 @@ async function runWorker(config: Config): Promise<void> {
     logger.warn({ error: String(error) }, 'waiting for Temporal'),
   );
   const ring = config.temporal.isSealed ? openKeyRing({ ...stored, known }) : null;
+  if (ring !== null) await store.agreement.join();
   const dataConverter = dataConverterFor(ring);
   const worker = await Worker.create({
     connection,

@@ -43,10 +43,13 @@ export function codecRoutes({ endpoint }: CodecDeps): OpenAPIHono {
   return app;
 }
 
-/** Lets pages of the Web UI ask, before they are asked who they are. */
+/**
+ * Lets pages of the Web UI ask, before they are asked who they are. The headers are those that it may send (TEMPORAL_CODEC_PASS_ACCESS_TOKEN
+ * brings two), and with TEMPORAL_CODEC_INCLUDE_CREDENTIALS a browser asks for the last word as well.
+ */
 export function codecCors({ uiOrigins }: CodecDeps): ReturnType<typeof cors> {
-  const allowHeaders = ['authorization', 'content-type', 'x-namespace'];
-  return cors({ origin: [...uiOrigins], allowMethods: ['POST'], allowHeaders, maxAge: 600 });
+  const allowHeaders = ['authorization', 'authorization-extras', 'content-type', 'x-namespace'];
+  return cors({ origin: [...uiOrigins], allowMethods: ['POST'], allowHeaders, credentials: true, maxAge: 600 });
 }
 
 /** True for a call that a page of the Web UI may make. */

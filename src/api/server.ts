@@ -43,6 +43,7 @@ async function main(config: Config): Promise<void> {
   const stored = { directory: config.sessionsDir, masterKeys: config.masterKeys, known };
   const store = openStore(stored);
   const ring = config.temporal.isSealed ? openKeyRing(stored) : null;
+  await (ring === null ? store.agreement.end() : store.agreement.join());
   const client = createClient(temporalOptions(`127.0.0.1:${config.temporal.port}`), dataConverterFor(ring));
   const { patience, maxHistoryEvents, webhook, limits, model, preflightTimeoutMs, workingDir } = config;
   const defaults = {

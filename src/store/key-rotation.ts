@@ -1,6 +1,7 @@
 import { HoldfastError } from '../domain/failure.ts';
 import { keyIdOf, type KeyRing } from '../sealing/key-ring.ts';
 import type { Database } from './database.ts';
+import type { KeyAgreement } from './key-agreement.ts';
 import { sealedRow, SELECT, type SealedSecrets } from './secrets.ts';
 
 const PAGE = 100;
@@ -33,6 +34,7 @@ export interface RotationParts {
   readonly db: Database;
   readonly ring: KeyRing;
   readonly secrets: SealedSecrets;
+  readonly agreement: KeyAgreement;
   /** Makes a new key that seals from now on; null where the keys are given from outside. */
   readonly addKey: (() => void) | null;
 }
@@ -75,7 +77,8 @@ export class KeyRotation {
 
   /** Seals with the first key whatever another one sealed. Running it again, or in two processes at once, does no harm. */
   async reseal(): Promise<Pick<Rotated, 'resealed' | 'unreadable'>> {
-    const { db } = this.#parts;
+    const { agreement, db } = this.#parts;
+    await agreement.renew();
     let resealed = 0;
     let unreadable = 0;
     let after = ['', ''];

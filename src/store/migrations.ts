@@ -105,4 +105,6 @@ export const migrations: readonly string[] = [
   ALTER TABLE sessions ADD COLUMN claim_work TEXT;
   ALTER TABLE sessions ADD COLUMN claim_attempt BIGINT;
   `,
+  // What only the master keys open that this installation seals for Temporal with, see KeyAgreement.
+  `CREATE TABLE key_agreement (id BIGINT PRIMARY KEY, sealed BLOB NOT NULL);`,
 ];

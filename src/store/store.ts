@@ -11,6 +11,7 @@ import { DeliveryRecords } from './deliveries.ts';
 import { EffectRecords } from './effects.ts';
 import { EventRecords } from './events.ts';
 import { Journal } from './journal.ts';
+import { KeyAgreement } from './key-agreement.ts';
 import { KeyRotation } from './key-rotation.ts';
 import { KeptBlobs } from './kept-blobs.ts';
 import { OutcomeRecords } from './outcomes.ts';
@@ -35,6 +36,7 @@ export interface Store {
   readonly pullRequests: PullRequestRecords;
   readonly secrets: SealedSecrets;
   readonly keys: KeyRotation;
+  readonly agreement: KeyAgreement;
   /** The secrets that this process has had in the clear. */
   readonly known: KnownSecrets;
   /** Looks for the secrets of a session, whether this process has needed them before or not, and of the server. */
@@ -83,6 +85,7 @@ export function openStore(options: StoreOptions): Store {
   const blobs = new KeptBlobs(db, files);
   const ring = openKeyRing({ ...options, known });
   const secrets = new SealedSecrets(db, ring, known);
+  const agreement = new KeyAgreement(db, ring);
   const addKey = masterKeys === undefined ? () => addKeyTo(keyFileIn(directory)) : null;
   return {
     sessions: new SessionRecords(db),
@@ -95,7 +98,8 @@ export function openStore(options: StoreOptions): Store {
     pulses: new PulseRecords(db),
     pullRequests: new PullRequestRecords(db),
     secrets,
-    keys: new KeyRotation({ db, ring, secrets, addKey }),
+    keys: new KeyRotation({ db, ring, secrets, addKey, agreement }),
+    agreement,
     known,
     redactorOf: async (sessionId) => {
       await secrets.learn(sessionId);

@@ -19,15 +19,22 @@ const post = (payloads: unknown, headers: Record<string, string> = {}) => ({
 test('a page of the Web UI has payloads decrypted, in the words of Temporal’s protocol', async () => {
   const { call } = api({ codec });
   const asked = await call('OPTIONS', '/v1/codec/decode', {
-    headers: { origin: UI, 'access-control-request-method': 'POST', 'access-control-request-headers': 'x-namespace' },
+    headers: {
+      origin: UI,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'authorization,authorization-extras,content-type,x-namespace',
+    },
   });
   expect(asked.status).toBe(204);
   expect(asked.headers.get('access-control-allow-origin')).toBe(UI);
-  expect(asked.headers.get('access-control-allow-headers')).toContain('x-namespace');
+  expect(asked.headers.get('access-control-allow-credentials')).toBe('true');
+  const allowed = asked.headers.get('access-control-allow-headers')?.split(',');
+  expect(allowed).toEqual(['authorization', 'authorization-extras', 'content-type', 'x-namespace']);
   const sealed = await endpoint.encode([wire]);
   const answer = await call('POST', '/v1/codec/decode', post(sealed, { origin: UI, 'x-namespace': 'default' }));
   expect(answer.status).toBe(200);
   expect(answer.headers.get('access-control-allow-origin')).toBe(UI);
+  expect(answer.headers.get('access-control-allow-credentials')).toBe('true');
   expect(await answer.json()).toEqual({ payloads: [wire] });
   const encoded = (await (await call('POST', '/v1/codec/encode', post([wire]))).json()) as { payloads: typeof sealed };
   expect(await endpoint.decode(encoded.payloads)).toEqual([wire]);

@@ -36,6 +36,12 @@ const question = {
 
 const lines: Scenario = { turns: [...numbered, submit], ttftMs: 80 };
 
+const asking: Scenario['contract'] = (conversation) => ({
+  ...harmlessContract(conversation),
+  missingInformation: ['Target directory not specified'],
+  questions: [question],
+});
+
 export const scenarios: Readonly<Record<string, Scenario>> = {
   lines,
   /** The same under names of their own, for tests that run at once and count requests or plan faults. */
@@ -89,16 +95,13 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
   asks: {
-    contract: (conversation) => ({
-      ...harmlessContract(conversation),
-      missingInformation: ['Target directory not specified'],
-      questions: [question],
-    }),
+    contract: asking,
     turns: ({ turn, userMessages }) => {
       const answer = /Which directory is meant\?\n\s*(\w+)/.exec(userMessages[0] ?? '')?.[1] ?? 'nowhere';
       return turn === 0 ? bash(`mkdir -p ${answer} && echo done > ${answer}/file.txt`) : submit;
     },
   },
+  'asks-lines': { ...lines, contract: asking },
   'ask-user': {
     turns: [
       bash('echo first > before.txt'),
@@ -130,12 +133,12 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   },
   /** Hands parts of its work to sub-agents, with the tool that a skill must grant. */
   delegates: { ...delegating, ttftMs: 100 },
-  /** Runs the commands that the prompt names in lines `0$ …`, hands in, and after a red round n goes on with those of `n$ …`. */
+  /** Runs the commands that the prompt (or a comment that it quotes) names in lines `0$ …`, hands in, and after a red round n goes on with those of `n$ …`. */
   follows: {
     turns: ({ turn, userMessages: [prompt = '', ...later] }) => {
       const told = later.filter((text) => text.includes('Verification round')).length;
       const rounds = Array.from({ length: told + 1 }, (_, round) => [
-        ...[...prompt.matchAll(new RegExp(`^${round}\\$ (.*)$`, 'gm'))].map(([, command = '']) => bash(command)),
+        ...[...prompt.matchAll(new RegExp(`^(?:> )?${round}\\$ (.*)$`, 'gm'))].map(([, command = '']) => bash(command)),
         submit,
       ]);
       return rounds.flat()[turn] ?? submit;
