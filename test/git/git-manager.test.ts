@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { probeRemote } from '../../src/git/probe-remote.ts';
@@ -168,4 +168,21 @@ test('the token is in no process list, file or error message, and an abort ends 
     const content = readFileSync(path, 'latin1');
     expect(content.includes(credentials.token) || content.includes(encoded)).toBe(false);
   }
+});
+
+test('a remote that says the token again, in whatever form, is quoted without it', async () => {
+  const setting = await gitSetting();
+  const { base, source } = await begun(setting);
+  const hooks = join(setting.server.pathOf('app'), 'hooks');
+  mkdirSync(hooks, { recursive: true });
+  const { token } = credentials;
+  const encoded = Buffer.from(`git:${token}`).toString('base64');
+  const hook = `#!/bin/sh\necho 'you are ${token}, or ${encoded}'\nexit 1\n`;
+  writeFileSync(join(hooks, 'pre-receive'), hook, { mode: 0o755 });
+  const push = { sessionId: 'ses_1', source, branch: 'feat/x', commit: base.commit, credentials, expected: null };
+  const error = await setting.git.push(push).catch((refusal: unknown) => refusal as Error);
+  const said = JSON.stringify(error, Object.getOwnPropertyNames(error));
+  expect(said.match(/\[redacted:git\.token\]/g)?.length).toBeGreaterThanOrEqual(2);
+  expect(said).not.toContain(token);
+  expect(said).not.toContain(encoded.slice(8, -8));
 });

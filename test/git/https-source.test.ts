@@ -3,7 +3,7 @@ import { probeRemote } from '../../src/git/probe-remote.ts';
 import { startGitHttpServer } from '../../src/demo/git-http-server.ts';
 import { openDirectory } from '../support/open-directory.ts';
 import { authority, startTlsFront } from '../support/tls-front.ts';
-import { gitSetting } from './setting.ts';
+import { credentials as usual, gitSetting } from './setting.ts';
 
 async function repositoryFor(user: string, token: string): Promise<string> {
   const server = await startGitHttpServer({ root: openDirectory(), user, token });
@@ -24,7 +24,7 @@ test.each([
 
 test('a host whose certificate nobody vouches for is not talked to; with its authority it is, to read and to push', async () => {
   const { git, server } = await gitSetting();
-  const credentials = { username: 'git', token: 'canary-token-71c4' };
+  const credentials = usual;
   const url = await startTlsFront(await server.createRepository('app', { 'a.txt': 'one\n' }));
   await expect(probeRemote({ url, credentials })).rejects.toMatchObject({ code: 'HOST_UNTRUSTED', retryable: false });
   const known = { ...credentials, ca: authority };
@@ -38,7 +38,7 @@ test('a host whose certificate nobody vouches for is not talked to; with its aut
 test('a certificate for another name is none, whoever signed it', async () => {
   const { server } = await gitSetting();
   const url = await startTlsFront(await server.createRepository('app', { 'a.txt': 'one\n' }));
-  const credentials = { username: 'git', token: 'canary-token-71c4', ca: authority };
+  const credentials = { ...usual, ca: authority };
   const elsewhere = url.replace('127.0.0.1', '127.0.0.2');
   await expect(probeRemote({ url: elsewhere, credentials })).rejects.toMatchObject({
     code: expect.stringMatching(/HOST_UNTRUSTED|UNREACHABLE/),

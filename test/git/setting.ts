@@ -6,10 +6,11 @@ import { createSandbox } from '../../src/sandbox/create-sandbox.ts';
 import { runInSandbox } from '../../src/sandbox/run-in-sandbox.ts';
 import type { Sandbox } from '../../src/sandbox/sandbox.ts';
 import type { WorkTree } from '../../src/git/work-tree.ts';
+import { canary } from '../support/canary-scan.ts';
 import { openDirectory } from '../support/open-directory.ts';
 
 /** A canary: it may show up nowhere. */
-export const credentials = { username: 'git', token: 'canary-token-71c4' };
+export const credentials = { username: 'git', token: canary('token') };
 
 /** Real git on both sides: a server behind Basic authentication, and the manager with a real sandbox. */
 export interface GitSetting {

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { forgeKinds } from '../../src/domain/forge.ts';
 import { deliveryOf } from '../api/forge-deliveries.ts';
+import { canary } from '../support/canary-scan.ts';
 import { startFakeForge } from '../support/forges/fake-forge.ts';
 import { canaries, startSetting, type Setting } from '../support/scripted-setting.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
-const HOOK_SECRET = 'canary-hook-e2e-77';
+const HOOK_SECRET = canary('hook-secret');
 let setting: Setting;
 beforeAll(async () => {
   setting = await startSetting({ FORGE_WEBHOOK_SECRET: HOOK_SECRET });

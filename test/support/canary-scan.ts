@@ -1,11 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { inflateSync } from 'node:zlib';
 import { formsOf } from '../../src/redaction/secret-forms.ts';
+import type { Holdfast } from './holdfast.ts';
 
 /** A secret that no test but this one has, and what it is. */
 export type Canaries = Readonly<Record<string, string>>;
+
+/** A random string that says what it stands for. */
+export const canary = (of: string): string => `canary-${of}-${randomBytes(18).toString('base64url')}`;
 
 /** Where a canary was found, as `<what> in <place>`. */
 export type Leak = string;
@@ -17,16 +22,34 @@ export function leaksIn(place: string, text: string, canaries: Canaries): Leak[]
   );
 }
 
+/** The canaries in all that a Holdfast wrote, logged, answered and sent. It must have stopped. */
+export function leaksOf(
+  holdfast: Pick<Holdfast, 'dataDir' | 'log'>,
+  told: { readonly answers: readonly string[]; readonly webhooks: readonly unknown[] },
+  canaries: Canaries,
+): Leak[] {
+  return [
+    ...leaksIn('the log', holdfast.log(), canaries),
+    ...leaksIn('an answer of the API', told.answers.join('\n'), canaries),
+    ...leaksIn('a webhook', JSON.stringify(told.webhooks), canaries),
+    ...leaksBelow(holdfast.dataDir, canaries),
+  ];
+}
+
 /** The canaries below a directory: in files as they are, in what is compressed in them, and in every row of databases. */
 export function leaksBelow(directory: string, canaries: Canaries): Leak[] {
   const leaks = readdirSync(directory, { recursive: true, encoding: 'utf8' }).flatMap((name) => {
     const path = join(directory, name);
-    if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return [];
-    const bytes = readFileSync(path);
-    const texts = [bytes.toString('latin1'), ...inflated(bytes), ...(name.endsWith('.db') ? rowsOf(path) : [])];
-    return texts.flatMap((text) => leaksIn(relative(directory, path), text, canaries));
+    return statSync(path, { throwIfNoEntry: false })?.isFile() ? leaksInFile(path, name, canaries) : [];
   });
   return [...new Set(leaks)];
+}
+
+/** The canaries in a file, as it is, in what is compressed in it, and in the rows of a database. */
+export function leaksInFile(path: string, place: string, canaries: Canaries): Leak[] {
+  const bytes = readFileSync(path);
+  const texts = [bytes.toString('latin1'), ...inflated(bytes), ...(path.endsWith('.db') ? rowsOf(path) : [])];
+  return texts.flatMap((text) => leaksIn(place, text, canaries));
 }
 
 /** Everything that zlib has compressed somewhere in there: git's objects, loose or in packs. */

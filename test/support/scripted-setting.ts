@@ -1,14 +1,20 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startGitHttpServer, type GitHttpServer } from '../../src/demo/git-http-server.ts';
+import { canary } from './canary-scan.ts';
 import { Holdfast } from './holdfast.ts';
 import { spawnScriptedModel, type ScriptedModelProcess } from './scripted-model/process.ts';
 import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver.ts';
 
-/** Random looking, and looked for: none of these may show up anywhere. */
-export const canaries = { modelKey: 'canary-model-5d1f0c', gitToken: 'canary-git-93ab7e' };
+/** Looked for: none of these may show up anywhere. */
+export const canaries = {
+  modelKey: canary('model-key'),
+  gitToken: canary('git-token'),
+  webhookSecret: `whsec_${randomBytes(32).toString('base64')}`,
+};
 
 /** Everything around a Holdfast: git over authenticated HTTP, the scripted model as a process, a webhook endpoint. */
 export interface Setting {
@@ -16,6 +22,8 @@ export interface Setting {
   readonly model: ScriptedModelProcess;
   readonly git: GitHttpServer;
   readonly webhooks: WebhookReceiver;
+  /** Where the repositories lie. */
+  readonly remotes: string;
   /** A request for a session with a scenario on a repository. */
   readonly request: (scenario: string, repoUrl: string, changes?: object) => object;
   /** The content of a file at a branch of a repository; null when it is not there. */
@@ -24,8 +32,6 @@ export interface Setting {
   readonly remoteSha: (repository: string, branch: string) => string | null;
   stop(): Promise<void>;
 }
-
-const webhookSecret = `whsec_${Buffer.alloc(32, 9).toString('base64')}`;
 
 /** What a setting is made of besides Holdfast's configuration. */
 export interface SettingOptions {
@@ -46,7 +52,7 @@ export async function startSetting(
   chmodSync(root, 0o755);
   const model = await spawnScriptedModel(scenarios, anyKey ? {} : { key: canaries.modelKey });
   const git = await startGitHttpServer({ root, user: 'git', token: canaries.gitToken });
-  const webhooks = await startWebhookReceiver({ secret: () => webhookSecret });
+  const webhooks = await startWebhookReceiver({ secret: () => canaries.webhookSecret });
   const models = { LLM_PROVIDER: 'anthropic', LLM_BASE_URL: model.url, LLM_API_KEY: canaries.modelKey };
   const holdfast = await Holdfast.start({ ...models, WEBHOOK_BACKOFF_MS: '100', ...env }, checkout);
   const read = (repository: string, ...args: string[]): string | null => {
@@ -62,11 +68,12 @@ export async function startSetting(
     model,
     git,
     webhooks,
+    remotes: root,
     request: (scenario, repoUrl, changes = {}) => ({
       userPrompt: `Do what the scenario ${scenario} says.`,
       source: { repoUrl, credentials: { username: 'git', token: canaries.gitToken } },
       model: { id: scenario },
-      webhook: { url: webhooks.url, secret: webhookSecret },
+      webhook: { url: webhooks.url, secret: canaries.webhookSecret },
       auto: true,
       ...changes,
     }),

@@ -8,8 +8,6 @@ const { values } = parseArgs({
   options: {
     port: { type: 'string', default: '0' },
     'scenario-module': { type: 'string' },
-    /** A test's expected key: never a real one. */
-    key: { type: 'string' },
   },
 });
 const path = values['scenario-module'];
@@ -17,7 +15,9 @@ if (path === undefined) throw new Error('--scenario-module <file.ts> is required
 const module = (await import(pathToFileURL(path).href)) as {
   readonly scenarios: Readonly<Record<string, Scenario>>;
 };
-const options = { port: Number(values.port), ...(values.key !== undefined && { key: values.key }) };
+/** The only key that it takes, where there is one: never a real one. */
+const key = process.env['SCRIPTED_MODEL_KEY'];
+const options = { port: Number(values.port), ...(key !== undefined && { key }) };
 const server = await startScriptedModel(module.scenarios, options);
 for (const signal of ['SIGTERM', 'SIGINT'] as const)
   process.once(signal, () => void server.close().then(() => process.exit(0)));

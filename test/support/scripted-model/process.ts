@@ -19,8 +19,10 @@ export async function spawnScriptedModel(
   options: { readonly key?: string } = {},
 ): Promise<ScriptedModelProcess> {
   const main = fileURLToPath(new URL('main.ts', import.meta.url));
-  const key = options.key === undefined ? [] : ['--key', options.key];
-  const child = spawn(process.execPath, [main, '--scenario-module', scenarioModule, ...key], {
+  // Not among the arguments: tests look for the key there.
+  const key = options.key === undefined ? {} : { SCRIPTED_MODEL_KEY: options.key };
+  const child = spawn(process.execPath, [main, '--scenario-module', scenarioModule], {
+    env: { ...process.env, ...key },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
