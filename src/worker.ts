@@ -158,7 +158,8 @@ interface Parts {
 }
 
 function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: Parts): ActivityDependencies {
-  const git = new GitManager({ sandbox, directory: config.workingDir, network: config.outbound });
+  const { allowedRoots, outbound: network, workingDir: directory } = config;
+  const git = new GitManager({ sandbox, directory, network, allowedRoots });
   const credentials = new Credentials(store, {
     spec: config.model,
     key: () => store.known.learnOfServer('LLM_API_KEY', config.modelKey.reveal()),
@@ -199,7 +200,7 @@ function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: 
       timeoutMs: config.checkTimeoutMs,
     }),
     commits,
-    keeper: new WorkKeeper({ store, snapshots, commits }),
+    keeper: new WorkKeeper({ store, git, snapshots, commits }),
     reports: new ReportWriter({ store, git, commits }),
     chunk: { maxTurns: config.turnsPerChunk, maxMs: config.chunkMs },
   });

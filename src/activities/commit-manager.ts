@@ -15,7 +15,7 @@ import { verificationsOf } from './verification-records.ts';
 export interface Delivery {
   readonly snapshot: Snapshot;
   readonly digest: string;
-  /** The tree of the last checkpoint. */
+  /** What is to be delivered; settled, see settledTree of git. */
   readonly tree: string;
   readonly verified: boolean;
   /** What the checks leave open, or null. */
@@ -84,9 +84,10 @@ export class CommitManager {
     const { snapshot, tree } = delivery;
     const message = commitMessage(delivery);
     const { author, base, createdAt, sessionId } = snapshot;
+    const git = this.#git.open(sessionId);
     const signingKey = termsOf(snapshot).isSigned ? await this.#credentials.signingKey(sessionId) : undefined;
-    const facts = { tree, parent: base.commit, message, author, atMs: createdAt, signingKey };
-    return this.#git.open(sessionId).commitTree(facts);
+    const own = await git.ownTree(snapshot, tree);
+    return git.commitTree({ tree: own, parent: base.commit, message, author, atMs: createdAt, signingKey });
   }
 
   /** Answers the branch that has the commit: the one that was agreed, or that a person has chosen since. */

@@ -2,9 +2,13 @@ import { blockersOf, hasGuardsInRed, type Verification } from '../domain/gate.ts
 import type { Check, SyntaxCheck } from '../domain/verdict.ts';
 
 const MAX_CHARS = 24_000;
+const MAX_PUT_BACK_CHARS = 2_000;
 
-/** What goes back to the agent after a red round: what is red, with the end of its log. Stable text for the same verification. */
-export function evidenceOf(verification: Verification): string {
+/**
+ * What goes back to the agent after a red round: what is red, with the end of its log. Stable text for the same verification.
+ * @param putBack paths that the agent changed where nothing can be delivered
+ */
+export function evidenceOf(verification: Verification, putBack: readonly string[] = []): string {
   const { checks, syntax, round } = verification;
   const red = checks.filter(
     ({ verdict }) => verdict === 'regressed' || verdict === 'still_failing' || verdict === 'flaky',
@@ -12,7 +16,12 @@ export function evidenceOf(verification: Verification): string {
   const parts = [...syntax.filter(({ verdict }) => verdict === 'regressed').map(syntaxPart), ...red.map(checkPart)];
   const share = Math.floor(MAX_CHARS / Math.max(1, parts.length));
   const head = `Verification round ${round + 1}: the server ran the acceptance commands on your result and they are not green.`;
-  return [head, ...parts.map((part) => endOf(part, share)), adviceOn(verification)].join('\n\n');
+  const inputs = putBack.length === 0 ? [] : [endOf(putBackText(putBack), MAX_PUT_BACK_CHARS)];
+  return [head, ...inputs, ...parts.map((part) => endOf(part, share)), adviceOn(verification)].join('\n\n');
+}
+
+function putBackText(paths: readonly string[]): string {
+  return `Submodules are inputs, and nothing in them is delivered. Before the commands ran these were put back as they were: ${paths.join(', ')}`;
 }
 
 function adviceOn(verification: Verification): string {

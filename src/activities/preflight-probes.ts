@@ -1,4 +1,5 @@
 import type { Finding } from '../domain/assessment.ts';
+import { contentFindings } from '../domain/base-size.ts';
 import type { Contract } from '../domain/contract.ts';
 import { isGranted } from '../domain/egress.ts';
 import { HoldfastError } from '../domain/failure.ts';
@@ -29,7 +30,8 @@ export async function probe(contract: Contract, probed: Probed): Promise<Finding
   ]);
   const tools = names('tool').map((name) => probeTool(name, probed));
   const hosts = names('host').map((rule) => probeHost(rule, probed));
-  return [...tools, ...hosts, ...found.flat()];
+  const contents = contract.size === undefined ? [] : contentFindings(contract.size);
+  return [...tools, ...hosts, ...contents, ...found.flat()];
 }
 
 /** What lies in a repository cannot open the network by itself: whoever asked for the task must have named the host, too. */

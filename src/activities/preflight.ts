@@ -1,4 +1,5 @@
 import { assess } from '../domain/assessment.ts';
+import { contentFindings } from '../domain/base-size.ts';
 import { applyEdit, ContractEdit } from '../domain/contract-edit.ts';
 import { mergeSkill } from '../domain/contract-merge.ts';
 import { awaitedBy, grantedByPersons, missingInfo, type Contract } from '../domain/contract.ts';
@@ -100,6 +101,8 @@ export class Preflight {
       model: task.model,
       signal,
     };
+    const measuring = git.open(sessionId).measure(tree);
+    measuring.catch(() => undefined); // It is awaited when the model has answered.
     const written = new AbortController();
     const ahead = this.#hashAhead(git.open(sessionId), tree, loaded, written.signal);
     const { draft, writtenBy } = await credentials
@@ -109,10 +112,12 @@ export class Preflight {
         return ahead; // Nothing goes on when this is over.
       });
     const remote = isPushed(task.delivery) && task.source.kind === 'repository' ? task.source.url : null;
+    const size = await measuring;
+    const content = contentFindings(size).map(({ name }) => name);
     const discovered = await discoverAcceptance(files, (path) => this.#text(sessionId, tree, path));
-    const demands = { acceptance: task.acceptance, discovered, remote, egress: task.egress };
+    const demands = { acceptance: task.acceptance, discovered, remote, egress: task.egress, content };
     const merged = mergeSkill(draft, loaded?.skill ?? null, demands);
-    await store.sessions.setContract(sessionId, { ...merged, writtenBy });
+    await store.sessions.setContract(sessionId, { ...merged, writtenBy, size });
   }
 
   /** Checks the contract against everything that is known now, and records how each item stands. */

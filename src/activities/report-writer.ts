@@ -76,7 +76,7 @@ export class ReportWriter {
     const usage = await this.#store.journal.usage(id);
     const snapshot = frozen === null ? null : await this.#snapshot(frozen.digest);
     const contract = (snapshot && (await this.#contract(snapshot.contract))) ?? session.contract;
-    const { tree, branch, commit, problem, rounds } = kept;
+    const { tree, branch, commit, rounds } = kept;
     const round = rounds.findLast((verification) => verification.tree === tree);
     const { altered = [], checks = [], syntax = [] } = round ?? {};
     const pullRequest = ended.phase === 'COMPLETE' ? ended.delivered.pullRequest : undefined;
@@ -109,7 +109,7 @@ export class ReportWriter {
         .filter(({ state }) => state === 'waived')
         .map(({ kind, name, evidence }) => ({ kind, name, evidence })),
       drift: await driftsOf(this.#store, id),
-      skipped: skippedOf({ strategy: snapshot?.testStrategy ?? null, checks, syntax, items, altered, problem }),
+      skipped: skippedOf({ strategy: snapshot?.testStrategy ?? null, checks, syntax, items, altered, kept }),
       changes,
       diffstat: { files: changes.length, additions: sum('additions'), deletions: sum('deletions') },
       checks,

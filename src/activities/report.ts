@@ -6,6 +6,9 @@ import type { Snapshot } from '../domain/snapshot.ts';
 import type { Check, SyntaxCheck } from '../domain/verdict.ts';
 import type { Change } from '../git/git-manager.ts';
 import type { SessionRecord } from '../store/sessions.ts';
+import type { Kept } from './work-keeper.ts';
+
+const MAX_NAMED = 20;
 
 /** The report of a session as data; `report.json` is this, `report.md` is made of it. */
 export interface Report {
@@ -74,9 +77,10 @@ export function skippedOf(facts: {
   readonly syntax: readonly SyntaxCheck[];
   readonly items: readonly ContractItem[];
   readonly altered: readonly string[];
-  readonly problem: string | null;
+  readonly kept: Pick<Kept, 'putBack' | 'problem'>;
 }): string[] {
-  const { strategy, checks, syntax, items, altered, problem } = facts;
+  const { strategy, checks, syntax, items, altered, kept } = facts;
+  const { problem, putBack } = kept;
   return [
     ...(strategy === 'skip' ? ['All checks: the task asked to skip them.'] : []),
     ...(strategy === 'incremental' ? [incrementalRule] : []),
@@ -87,11 +91,17 @@ export function skippedOf(facts: {
       .filter(({ verdict, note }) => verdict === 'not_run' || note !== null)
       .map(({ tool, files, note }) => `Syntax not checked (${tool}, ${files} changed files): ${note}`),
     ...(altered.length > 0 ? [`The change alters what judges it, look at it yourself: ${altered.join(', ')}`] : []),
+    ...(putBack.length > 0 ? [`Put back, and not delivered, for it lies in submodules: ${named(putBack)}`] : []),
     ...items
       .filter(({ state }) => state === 'unverified')
       .map(({ kind, name, evidence }) => `Not proven before the start: ${kind} ${name} (${evidence})`),
     ...(problem === null ? [] : [`The work is not on its branch: ${problem}`]),
   ];
+}
+
+function named(paths: readonly string[]): string {
+  const more = paths.length > MAX_NAMED ? ` and ${paths.length - MAX_NAMED} more` : '';
+  return `${paths.slice(0, MAX_NAMED).join(', ')}${more}`;
 }
 
 /** Shell commands that get base and result and run the checks again. */
@@ -109,7 +119,7 @@ export function reproductionOf(facts: {
   const start =
     source.kind === 'directory'
       ? [`cd ${quoted(source.path)} # as it was at the freeze: the base is an import of its files`, apply]
-      : [`git clone ${quoted(source.url)} work && cd work && git checkout ${base}`];
+      : [`git clone ${quoted(source.url)} work && cd work && git checkout ${base}`, ...withSubmodules(source)];
   const result =
     branch !== null && commit !== null ? [`git fetch origin ${quoted(branch)} && git checkout ${commit}`] : [apply];
   return [
@@ -118,6 +128,11 @@ export function reproductionOf(facts: {
     ...(source.kind === 'directory' ? [] : result),
     ...commands.map((command) => `CI=true bash -c ${quoted(command)}`),
   ];
+}
+
+function withSubmodules(source: Snapshot['source']): string[] {
+  const isWanted = source.kind === 'repository' && source.submodules === true;
+  return isWanted ? ['git submodule update --init --recursive'] : [];
 }
 
 function quoted(text: string): string {

@@ -111,9 +111,14 @@ export class SessionExecution {
     const { snapshot } = await this.#load(sessionId, input.digest);
     await sources.ensure(sessionId, signal);
     await faultPoint('before:verification', sessionId);
-    const { accepted, standing, summary, verification } = await verifier.verify(snapshot, tree, iteration, signal);
+    const git = this.#parts.git.open(sessionId);
+    const settled = await git.settledTree(snapshot, tree);
+    const found = await verifier.verify(snapshot, settled, iteration, signal);
+    const { accepted, standing, summary, verification } = found;
     await faultPoint('after:verification', sessionId);
-    const evidence = accepted ? null : await this.#keepEvidence(sessionId, evidenceOf(verification), iteration + 1);
+    const putBack = (await git.changes(settled, tree)).map(({ path }) => path);
+    const said = accepted ? null : evidenceOf(verification, putBack);
+    const evidence = said === null ? null : await this.#keepEvidence(sessionId, said, iteration + 1);
     return { accepted, verified: standing.verified, summary, evidence };
   }
 
@@ -124,12 +129,13 @@ export class SessionExecution {
   }
 
   async #deliver(
-    { sessionId, tree, verified, digest }: Result & { readonly verified: boolean },
+    { sessionId, tree: handedIn, verified, digest }: Result & { readonly verified: boolean },
     signal: AbortSignal,
   ): Promise<Delivered> {
-    const { commits, sources, store } = this.#parts;
+    const { commits, git, sources, store } = this.#parts;
     const { snapshot, frozen } = await this.#load(sessionId, digest);
     await sources.ensure(sessionId, signal);
+    const tree = await git.open(sessionId).settledTree(snapshot, handedIn);
     const summary = (await this.#summary(sessionId)) ?? '';
     const round = (await verificationsOf(store, sessionId)).findLast((verification) => verification.tree === tree);
     const note = round === undefined ? null : standingOf(round).note;

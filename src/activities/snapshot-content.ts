@@ -77,6 +77,7 @@ export async function snapshotOf(
     ...(loaded !== null && { skill: { name: loaded.skill.name, digest: loaded.digest } }),
     source: task.source,
     base,
+    ...(contract.size?.submodules?.isFetched === true && { submodules: contract.size.submodules.named }),
     inputs,
     answers: contract.questions.flatMap(({ id: name, question }) => {
       const answer = answers[name];

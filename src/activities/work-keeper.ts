@@ -1,7 +1,8 @@
 import { HoldfastError, type FailureCode } from '../domain/failure.ts';
 import { bestOf, standingOf, type Verification } from '../domain/gate.ts';
-import type { State } from '../domain/session.ts';
+import type { Frozen, State } from '../domain/session.ts';
 import { verificationOf, type Snapshot } from '../domain/snapshot.ts';
+import type { GitManager } from '../git/git-manager.ts';
 import type { Store } from '../store/store.ts';
 import type { CommitManager } from './commit-manager.ts';
 import type { SnapshotBuilder } from './snapshot-builder.ts';
@@ -20,6 +21,8 @@ export interface Kept {
   readonly commit: string | null;
   /** The verifications of the session, in order. */
   readonly rounds: readonly Verification[];
+  /** Paths that the agent changed in submodules, which are as they were in {@link Kept.tree}. */
+  readonly putBack: readonly string[];
   /** Why the work could not be brought to its branch, or null. */
   readonly problem: string | null;
 }
@@ -27,11 +30,18 @@ export interface Kept {
 /** Decides which files a session leaves, and brings those of a failed one to its work branch, where a person can take over. */
 export class WorkKeeper {
   readonly #store: Store;
+  readonly #git: GitManager;
   readonly #snapshots: SnapshotBuilder;
   readonly #commits: CommitManager;
 
-  constructor(deps: { readonly store: Store; readonly snapshots: SnapshotBuilder; readonly commits: CommitManager }) {
+  constructor(deps: {
+    readonly store: Store;
+    readonly git: GitManager;
+    readonly snapshots: SnapshotBuilder;
+    readonly commits: CommitManager;
+  }) {
     this.#store = deps.store;
+    this.#git = deps.git;
     this.#snapshots = deps.snapshots;
     this.#commits = deps.commits;
   }
@@ -44,13 +54,14 @@ export class WorkKeeper {
     signal: AbortSignal,
   ): Promise<Kept> {
     const rounds = await verificationsOf(this.#store, sessionId);
-    const newest = (await this.#store.journal.latest(sessionId))?.tree ?? null;
+    const latest = (await this.#store.journal.latest(sessionId))?.tree ?? null;
+    const { frozen } = await this.#store.sessions.get(sessionId);
+    const { tree: newest, putBack } = await this.#settled(sessionId, frozen, latest);
     if (ended.phase === 'COMPLETE') {
       const { branch, commit, tree } = ended.delivered;
-      return { tree, branch, commit, rounds, problem: null };
+      return { tree, branch, commit, rounds, putBack, problem: null };
     }
-    const nothing = { tree: newest, branch: null, commit: null, rounds, problem: null };
-    const { frozen } = await this.#store.sessions.get(sessionId);
+    const nothing = { tree: newest, branch: null, commit: null, rounds, putBack, problem: null };
     const { failure } = ended;
     if (frozen === null || newest === null) return nothing;
     try {
@@ -65,6 +76,20 @@ export class WorkKeeper {
       if (signal.aborted || !(error instanceof HoldfastError)) throw error;
       return { ...nothing, problem: error.message };
     }
+  }
+
+  /** Where files or snapshot are lost, what is on record is all that can be said. */
+  async #settled(
+    sessionId: string,
+    frozen: Frozen | null,
+    latest: string | null,
+  ): Promise<{ readonly tree: string | null; readonly putBack: readonly string[] }> {
+    const git = this.#git.open(sessionId);
+    if (frozen === null || latest === null || !(await git.has(latest))) return { tree: latest, putBack: [] };
+    const snapshot = await this.#snapshots.load(frozen.digest).catch(() => null);
+    if (snapshot === null) return { tree: latest, putBack: [] };
+    const tree = await git.settledTree(snapshot, latest);
+    return { tree, putBack: (await git.changes(tree, latest)).map(({ path }) => path) };
   }
 
   async #push(

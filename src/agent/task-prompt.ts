@@ -1,8 +1,11 @@
 import type { Snapshot } from '../domain/snapshot.ts';
 
+const inputsOnly = `These directories are other repositories: inputs, of which nothing is delivered. Change nothing in them; what is changed there is put
+back before the checks.`;
+
 /** The first message to the agent: the frozen agreement in words. A pure function of the snapshot. */
 export function taskPromptFor(snapshot: Snapshot): string {
-  const { prompt, goal, skillText, inputs, answers, assumptions, files, waivers = [] } = snapshot;
+  const { prompt, goal, skillText, inputs, answers, assumptions, files, submodules = [], waivers = [] } = snapshot;
   return [
     `<task>\n${prompt.trim()}\n</task>`,
     `<goal>\n${goal}\n</goal>`,
@@ -11,6 +14,10 @@ export function taskPromptFor(snapshot: Snapshot): string {
     ...section('answers', lines(answers.map(({ question, answer }) => `${question}\n  ${answer}`))),
     ...section('assumptions', lines(assumptions)),
     ...section('waived', lines(waivers.map(({ kind, name, reason }) => `${kind} ${name}: ${reason}`))),
+    ...section(
+      'submodules',
+      submodules.length === 0 ? '' : `${inputsOnly}\n${lines(submodules.map(({ path }) => path))}`,
+    ),
     ...section('files', lines(files.slice(0, 100).map(({ path }) => path))),
   ].join('\n\n');
 }

@@ -89,6 +89,7 @@ const Parts = z.object({
     .object({
       repoUrl: z.string().min(1),
       ref: z.string().optional(),
+      submodules: z.boolean().catch(false),
       credentials: GitCredentials.optional().catch(undefined),
     })
     .optional()
@@ -180,8 +181,13 @@ function sourceOf({ source, workingDir }: Checkable): Source {
     throw new HoldfastError('INVALID_REPOSITORY_URL', 'Give either source.repoUrl or workingDir.');
   }
   if (workingDir !== undefined) return { kind: 'directory', path: workingDir };
-  const { repoUrl = '', ref } = source ?? {};
-  return { kind: 'repository', url: repoUrl, ...(ref !== undefined && { ref }) };
+  const { repoUrl = '', ref, submodules = false } = source ?? {};
+  return {
+    kind: 'repository',
+    url: repoUrl,
+    ...(ref !== undefined && { ref }),
+    ...(submodules && { submodules }),
+  };
 }
 
 function skillOf({ skillText, skill }: Checkable): SkillSource | null {

@@ -21,7 +21,9 @@ export const SourceBody = z.strictObject({
       'HTTP: token, with a username where it is not a token of GitHub, GitLab or Gitea. SSH: sshKey and knownHosts. ca: certificates that sign the host.',
   }),
   credentialId: later,
-  submodules: later,
+  submodules: z.boolean().default(false).openapi({
+    description: 'Fetches the submodules, too, at the commits that are pinned: inputs, of which nothing is delivered.',
+  }),
   lfs: later,
 });
 

@@ -24,7 +24,7 @@ assumptions; a list replaces what the model put there. What skill and task deman
     usage: "waive <id> <kind>:<name> --reason 'text' [--by name]",
     summary: 'Let the work start without an item of the contract, and say why',
     details:
-      'Kinds: input, file, tool, script, command, remote, question. The reason stands in contract, snapshot, commit and report.',
+      'Kinds: input, file, tool, script, command, remote, host, content, question. The reason stands in contract, snapshot, commit and report.',
     options: { reason: { type: 'string' }, ...by },
     run: waive,
   },

@@ -11,6 +11,8 @@ export interface TaskDemands {
   readonly remote: string | null;
   /** Hosts that the agent's commands may reach, see EgressRule. */
   readonly egress?: readonly string[];
+  /** Parts of the base that lie elsewhere: `submodules`, `lfs`. */
+  readonly content?: readonly string[];
 }
 
 type Source = ContractItem['source'];
@@ -56,6 +58,7 @@ export function mergeSkill(
       [task.egress, 'task'],
       [skill?.egress, 'skill'],
     ]),
+    ...itemsOf('content', [[task.content, 'repository']]),
     ...itemsOf('question', [[questions.map(({ id }) => id), 'model']]),
   ];
   const named = (kind: ItemKind) => items.filter((item) => item.kind === kind).map(({ name }) => name);

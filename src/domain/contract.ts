@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { isAlwaysGreen } from './always-green.ts';
+import { BaseSize } from './base-size.ts';
 import { pathFault } from './relative-path.ts';
 import { inputName } from './skill.ts';
 import { itemKinds, Waiver, type ItemKind } from './waiver.ts';
@@ -89,7 +90,7 @@ export type ContractDraft = z.infer<typeof ContractDraft>;
  */
 export const ContractItem = z.strictObject({
   kind: z.enum(itemKinds),
-  /** The input's name, glob, tool, path, command, remote, host rule or question id. */
+  /** The input's name, glob, tool, path, command, remote, host rule, question id, or `submodules` or `lfs` of the content. */
   name: z.string(),
   state: z.enum(['satisfied', 'missing', 'unverified', 'waived']),
   /** Who demands it; `person` is whoever edited the contract. */
@@ -120,6 +121,8 @@ export const Contract = z.strictObject({
   items: z.array(ContractItem),
   /** The model that wrote it, by the name its provider answered with; absent when it told none. */
   writtenBy: z.string().optional(),
+  /** Of the base; absent in contracts of versions that did not measure it. */
+  size: BaseSize.optional(),
 });
 export type Contract = z.infer<typeof Contract>;
 
@@ -188,4 +191,12 @@ function textOf(item: ContractItem, { questions, missingInformation }: Contract)
   return `${words[item.kind]} "${item.name}" is missing (the ${item.source} requires it): ${item.evidence}`;
 }
 
-const words = { file: 'File', tool: 'Tool', script: 'Script', command: 'Command', remote: 'Remote', host: 'Host' };
+const words = {
+  file: 'File',
+  tool: 'Tool',
+  script: 'Script',
+  command: 'Command',
+  remote: 'Remote',
+  host: 'Host',
+  content: 'Content',
+};

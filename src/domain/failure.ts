@@ -1,4 +1,5 @@
 import { deliveryFailures } from './delivery-failures.ts';
+import { sourceFailures } from './source-failures.ts';
 
 /** Who can cure a failure, and how it is retried: the class decides, see {@link failureCodes}. */
 export type FailureClass = 'network' | 'auth' | 'input' | 'code' | 'model' | 'system';
@@ -40,29 +41,7 @@ export const failureCodes = {
     remedy: 'Use a new Idempotency-Key for a different request.',
   },
   INVALID_SKILL: { class: 'input', retryable: false, remedy: 'Correct the skill at the named places.' },
-  INVALID_REPOSITORY_URL: {
-    class: 'input',
-    retryable: false,
-    remedy: 'Give an http(s) URL without user info, ssh://user@host/path, user@host:path, or an absolute local path.',
-  },
-  PATH_NOT_ALLOWED: {
-    class: 'input',
-    retryable: false,
-    remedy: 'Add the directory to ALLOWED_ROOTS, or use one below it.',
-  },
-  REPOSITORY_UNREACHABLE: {
-    class: 'network',
-    retryable: true,
-    remedy: 'Check the URL, the network and the host of the repository.',
-  },
-  REPOSITORY_AUTH_FAILED: { class: 'auth', retryable: false, remedy: 'Give a token or key that may read and push.' },
-  HOST_UNTRUSTED: { class: 'auth', retryable: false, remedy: 'Give knownHosts (SSH) or ca (HTTPS) for the host.' },
-  HOST_KEY_CHANGED: { class: 'auth', retryable: false, remedy: 'Ask who runs the host, then give its right key.' },
-  REF_NOT_FOUND: {
-    class: 'input',
-    retryable: false,
-    remedy: 'Name a branch, tag or commit that exists on the remote.',
-  },
+  ...sourceFailures,
   INVALID_WEBHOOK_URL: {
     class: 'input',
     retryable: false,

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { Submodule } from './base-size.ts';
 import { deliveryKinds, DeliveryTerms, Person } from './delivery.ts';
 import { NetworkPolicy } from './egress.ts';
 import { ModelSpec } from './model-spec.ts';
@@ -31,7 +32,10 @@ export const Snapshot = z.strictObject({
   /** The skill after its variables were filled in; empty when there is none. */
   skillText: z.string(),
   source: Source,
+  /** The tree is that of the commit, with the files of the submodules in it, if any. */
   base: z.strictObject({ commit: z.string(), tree: z.string(), ref: z.string() }),
+  /** Those whose files are in the trees of the session; absent when there are none. */
+  submodules: z.array(Submodule).optional(),
   inputs: z.record(z.string(), z.string()),
   answers: z.array(z.strictObject({ id: z.string(), question: z.string(), answer: z.string() })),
   assumptions: z.array(z.string()),

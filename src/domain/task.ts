@@ -7,7 +7,13 @@ import { ModelSpec } from './model-spec.ts';
 
 /** Where the code comes from. */
 export const Source = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('repository'), url: z.string(), ref: z.string().optional() }),
+  z.strictObject({
+    kind: z.literal('repository'),
+    url: z.string(),
+    ref: z.string().optional(),
+    /** Submodules are fetched, too; absent when they are not. */
+    submodules: z.literal(true).optional(),
+  }),
   z.strictObject({ kind: z.literal('directory'), path: z.string() }),
 ]);
 export type Source = z.infer<typeof Source>;

@@ -1,7 +1,17 @@
 import * as z from 'zod';
 
 /** What a contract can demand. */
-export const itemKinds = ['input', 'file', 'tool', 'script', 'command', 'remote', 'host', 'question'] as const;
+export const itemKinds = [
+  'input',
+  'file',
+  'tool',
+  'script',
+  'command',
+  'remote',
+  'host',
+  'content',
+  'question',
+] as const;
 export type ItemKind = (typeof itemKinds)[number];
 
 /** A person's word that the work may start without something, and why: it stands in contract, snapshot, commit and report. */

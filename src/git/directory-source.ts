@@ -15,7 +15,7 @@ const MAX_NAMED = 20;
  * without any `.git`. The directory itself is only read, and never through a repository of its own.
  */
 export async function importDirectory(git: SessionGit, directory: string): Promise<Base> {
-  await git.initialize(null);
+  await git.initialize();
   const tree = await treeOfDirectory(git, directory);
   const commit = await git.commitTree({
     tree,

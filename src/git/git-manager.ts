@@ -9,16 +9,15 @@ import { faultPoint } from '../fault-point.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { standingOfBranch, type BranchStanding } from './branch-standing.ts';
 import { directoryDrift } from './directory-drift.ts';
-import { applyToDirectory, importDirectory, type DirectoryDelivery } from './directory-source.ts';
-import { Mirrors, type TenantRemote } from './mirrors.ts';
+import { bringInBase, type Access, type BaseSource } from './base-import.ts';
+import { applyToDirectory, type DirectoryDelivery } from './directory-source.ts';
+import { Mirrors } from './mirrors.ts';
 import { PROBE_MS, probeRemote, type Resolved } from './probe-remote.ts';
 import { runRemote, type Remote } from './remote.ts';
 import { removeTree } from './remove-tree.ts';
 import { ASIDE, heldSessions, removeSessionFiles } from './session-files.ts';
 import { SessionGit } from './session-git.ts';
 
-/** So often the whole history is asked for, before a connection that breaks is spared it. */
-const FULL_TRIES = 2;
 const DEFAULT_TENANT = 'default';
 
 /** A branch of a repository elsewhere. */
@@ -35,21 +34,28 @@ export interface SourceOptions {
   readonly tenant?: string | undefined;
 }
 
-type Access = Omit<TenantRemote, 'url'>;
-
 /** Repositories: reading them in, and writing results back. Below its directory lie `mirrors/` and one directory per session. */
 export class GitManager {
   readonly #sandbox: Sandbox;
   readonly #directory: string;
-  readonly #mirrors: Mirrors;
+  readonly #places: Pick<BaseSource, 'mirrors' | 'allowedRoots'>;
   readonly #network: OutboundPolicy | undefined;
 
-  /** @param options.network where repositories may lie; left out, anywhere */
-  constructor(options: { readonly sandbox: Sandbox; readonly directory: string; readonly network?: OutboundPolicy }) {
+  /**
+   * @param options.network where repositories may lie; left out, anywhere
+   * @param options.allowedRoots below which submodules of local repositories may lie; left out, nowhere
+   */
+  constructor(options: {
+    readonly sandbox: Sandbox;
+    readonly directory: string;
+    readonly network?: OutboundPolicy;
+    readonly allowedRoots?: readonly string[];
+  }) {
     this.#sandbox = options.sandbox;
     this.#directory = options.directory;
     this.#network = options.network;
-    this.#mirrors = new Mirrors(join(options.directory, 'mirrors'));
+    const { allowedRoots = [], directory } = options;
+    this.#places = { mirrors: new Mirrors(join(directory, 'mirrors')), allowedRoots };
   }
 
   /** The git directory of a session. */
@@ -70,7 +76,8 @@ export class GitManager {
   ): Promise<Base> {
     const pinned = await this.#pinned(sessionId, source);
     return (
-      pinned ?? this.#build(sessionId, source, null, { ...accessOf(credentials, options), network: this.#network })
+      pinned ??
+      this.#build(sessionId, { source, wanted: null, access: this.#accessOf(credentials, options), repair: false })
     );
   }
 
@@ -84,7 +91,8 @@ export class GitManager {
   ): Promise<void> {
     const git = this.open(sessionId);
     if ((await git.base()) === base.commit && (await git.has(base.tree))) return;
-    await this.#build(sessionId, source, base, { ...accessOf(credentials, options), network: this.#network });
+    const access = this.#accessOf(credentials, options);
+    await this.#build(sessionId, { source, wanted: base, access, repair: false });
   }
 
   /**
@@ -99,13 +107,12 @@ export class GitManager {
     credentials?: GitCredentials,
     options?: SourceOptions,
   ): Promise<void> {
-    const access = { ...accessOf(credentials, options), network: this.#network };
-    await this.#build(sessionId, source, base, access).catch(() => undefined); // The mirror may be the one that is damaged.
-    access.signal?.throwIfAborted();
+    const wanted = { source, wanted: base, access: this.#accessOf(credentials, options) };
+    await this.#build(sessionId, { ...wanted, repair: false }).catch(() => undefined); // A mirror may be the one that is damaged.
+    options?.signal?.throwIfAborted();
     if (await this.open(sessionId).isWhole([base.tree])) return;
     if (source.kind === 'repository') {
-      await this.#mirrors.repair({ url: source.url, ...access }, base);
-      await this.#build(sessionId, source, base, access);
+      await this.#build(sessionId, { ...wanted, repair: true });
       if (await this.open(sessionId).isWhole([base.tree])) return;
     }
     throw new HoldfastError('GIT_FAILED', `The files of ${sessionId} are damaged and cannot be built anew.`);
@@ -200,7 +207,7 @@ export class GitManager {
     const borrowed = new Set<string>();
     for (const session of await readdir(this.#directory).catch(() => []))
       for (const objects of this.open(session).borrowed()) borrowed.add(objects);
-    return (await this.#mirrors.prune({ unusedSince, borrowed })).length;
+    return (await this.#places.mirrors.prune({ unusedSince, borrowed })).length;
   }
 
   /** Removes everything of a session; mirrors stay. */
@@ -213,16 +220,19 @@ export class GitManager {
     const commit = await git.base();
     if (commit === null) return null;
     const ref = source.kind === 'directory' ? source.path : await git.baseRef();
-    return { commit, tree: await git.treeOf(commit), ref: ref ?? commit };
+    return { commit, tree: await git.baseTree(commit), ref: ref ?? commit };
   }
 
   /** Makes the session's directory aside and moves it into place: with its base, or not at all. A torn one is replaced. */
-  async #build(sessionId: string, source: Source, wanted: Base | null, access: Access): Promise<Base> {
+  async #build(
+    sessionId: string,
+    { source, wanted, access, repair }: Pick<BaseSource, 'source' | 'wanted' | 'access' | 'repair'>,
+  ): Promise<Base> {
     const aside = this.#asidePath(sessionId);
     await rm(aside, { recursive: true, force: true });
     try {
       const git = new SessionGit(this.#sandbox, aside);
-      const base = await this.#bringIn(git, source, wanted, access);
+      const base = await bringInBase(git, { source, wanted, access, repair, ...this.#places });
       await removeTree(this.#path(sessionId));
       await rename(aside, this.#path(sessionId));
       return base;
@@ -231,33 +241,9 @@ export class GitManager {
     }
   }
 
-  async #bringIn(git: SessionGit, source: Source, wanted: Base | null, access: Access): Promise<Base> {
-    if (source.kind === 'directory') {
-      const base = await importDirectory(git, source.path);
-      if (wanted === null || base.tree === wanted.tree) return base;
-      throw new HoldfastError('GIT_FAILED', `The files of the session are lost here, and ${source.path} has changed.`, {
-        remedy: 'Put the directory back as it was when the session began, then resume.',
-      });
-    }
-    const remote = { url: source.url, ...access };
-    const resolved = wanted ?? (await probeRemote(remote, source.ref));
-    const mirror = await this.#mirrorWith(remote, resolved);
-    await git.initialize(mirror);
-    if (mirror === null) await git.fetchAlone(remote, resolved.commit);
-    await git.setBase(resolved.commit, resolved.ref);
-    return { commit: resolved.commit, tree: await git.treeOf(resolved.commit), ref: resolved.ref };
-  }
-
-  /** The mirror with the commit; null when the connection does not last for the whole history. */
-  async #mirrorWith(remote: TenantRemote, resolved: Resolved): Promise<string | null> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await this.#mirrors.fetch(remote, resolved);
-      } catch (error) {
-        if (!(error instanceof HoldfastError) || error.code !== 'REPOSITORY_UNREACHABLE') throw error;
-        if (tries === FULL_TRIES) return null;
-      }
-    }
+  #accessOf(credentials: GitCredentials | undefined, options: SourceOptions = {}): Access {
+    const { signal, tenant = DEFAULT_TENANT } = options;
+    return { credentials, signal, tenant, network: this.#network };
   }
 
   #path(sessionId: string): string {
@@ -275,13 +261,9 @@ export function isDamage(error: unknown): boolean {
   return error.code === 'GIT_FAILED' || error.code === 'SANDBOX_UNAVAILABLE' || error.code === 'INTERNAL';
 }
 
-function accessOf(credentials: GitCredentials | undefined, options: SourceOptions = {}): Access {
-  return { credentials, signal: options.signal, tenant: options.tenant ?? DEFAULT_TENANT };
-}
-
 function urlOf(source: Source): string {
   if (source.kind === 'repository') return source.url;
   throw new HoldfastError('INVALID_REQUEST', 'A directory has no remote to push to.');
 }
 
-export type { Change } from './session-git.ts';
+export type { Change } from './tree-changes.ts';

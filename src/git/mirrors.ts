@@ -111,16 +111,26 @@ async function bringIn(path: string, remote: Remote, { ref, commit }: Resolved):
     if (isFinal(failure, remote)) throw failure;
   }
   // Or the ref has moved since it was resolved: then the commit itself is asked for.
-  await fetchInto(path, remote, [commit]).catch((error: unknown) => {
-    if (isFinal(error, remote) || isMissing(error)) throw error;
-  });
+  const refusal = await fetchInto(path, remote, [commit]).catch((error: unknown) => error);
   if (await hasCommit(path, commit)) return;
+  if (isFinal(refusal, remote) && !isMissing(refusal)) throw refusal;
+  if (isMissing(refusal)) return bringInAll(path, remote, { commit, refusal });
   // Or the mirror has lost what it says that it has.
   await removeDamagedPacks(path);
   await forgetRefs(path);
   await fetchInto(path, remote, [commit], { refetch: true });
   if (await hasCommit(path, commit)) return;
   throw new HoldfastError('REF_NOT_FOUND', `${commit} is not a commit of ${remote.url}.`);
+}
+
+/** Everything that branches and tags lead to: some servers hand out a commit only by what points at it. */
+async function bringInAll(
+  path: string,
+  remote: Remote,
+  { commit, refusal }: { readonly commit: string; readonly refusal: unknown },
+): Promise<void> {
+  await fetchInto(path, remote, ['+refs/heads/*:refs/mirror/heads/*', '+refs/tags/*:refs/mirror/tags/*']);
+  if (!(await hasCommit(path, commit))) throw refusal;
 }
 
 /** True when asking for the commit instead of the ref would end the same way. */

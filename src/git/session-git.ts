@@ -1,29 +1,30 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { chmod, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { Submodule, type BaseSize } from '../domain/base-size.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { makeAdoptedDirectory } from './adopted-directory.ts';
 import { AttemptTrees, type Owner } from './attempt-trees.ts';
 import { createBareRepository } from './bare-repository.ts';
 import { hashBlobsAhead, hashBlobsOnce } from './hash-memo.ts';
+import { measureBase } from './measure-base.ts';
 import { patchBetween } from './patch.ts';
 import { plumb, plumbLine, plumbList } from './plumbing.ts';
 import { makeReadableDirectory } from './readable-directory.ts';
 import { runRemote, type Remote } from './remote.ts';
+import { ownTree, settledTree, type ComposedBase } from './settled-tree.ts';
 import { withSigningKey } from './signing-key.ts';
+import type { Composition } from './submodules.ts';
 import { trackedFiles, type PathPatterns, type TrackedFile } from './tracked-files.ts';
+import { treeChanges, type Change } from './tree-changes.ts';
 import { ingestPack, WorkTree } from './work-tree.ts';
 
 const BASE_REF = 'refs/holdfast/base';
+/** The tree of the base where it is not that of its commit: with the repositories that are part of it. */
+const TREE_REF = 'refs/holdfast/tree';
+/** What these repositories are, as JSON. */
+const MODULES_REF = 'refs/holdfast/modules';
 const REF_NAME = 'holdfast.ref';
-
-/** A changed file. */
-export interface Change {
-  readonly status: 'created' | 'modified' | 'deleted';
-  readonly path: string;
-  /** Lines; 0 for a binary file. */
-  readonly additions: number;
-  readonly deletions: number;
-}
 
 /** The git directory of one session: ours alone, bare, outside every work tree. */
 export class SessionGit {
@@ -39,13 +40,12 @@ export class SessionGit {
     this.#attempts = new AttemptTrees(join(directory, 'attempts'), sandbox);
   }
 
-  /** Makes the git directory; `borrowed` is a repository whose objects it uses. */
-  async initialize(borrowed: string | null): Promise<void> {
+  /** Makes the git directory. */
+  async initialize(): Promise<void> {
     await makeReadableDirectory(this.#directory);
     await createBareRepository(this.gitDir, {
       // Beats every .gitattributes of the tree: no filter, no text conversion, no re-encoding ever runs.
       'info/attributes': '* -filter -ident !diff !merge -text -working-tree-encoding\n',
-      ...(borrowed !== null && { 'objects/info/alternates': `${join(borrowed, 'objects')}\n` }),
     });
   }
 
@@ -70,10 +70,36 @@ export class SessionGit {
     return plumbLine(this.gitDir, ['config', '--get', REF_NAME]).catch(() => null);
   }
 
-  /** Pins the commit the session starts from, and the name of its ref. */
-  async setBase(commit: string, ref: string | null = null): Promise<void> {
+  /** Pins the commit the session starts from, the name of its ref, and what other repositories are part of it. */
+  async setBase(commit: string, ref: string | null = null, composed: Composition | null = null): Promise<void> {
     if (ref !== null) await plumb(this.gitDir, ['config', REF_NAME, ref]);
+    if (composed !== null) {
+      const list = JSON.stringify(composed.modules);
+      const blob = await plumbLine(this.gitDir, ['hash-object', '-w', '--stdin'], { stdin: list });
+      await plumb(this.gitDir, ['update-ref', MODULES_REF, blob]);
+      await plumb(this.gitDir, ['update-ref', TREE_REF, composed.tree]);
+    }
     await plumb(this.gitDir, ['update-ref', BASE_REF, commit]);
+  }
+
+  /** The files that the session starts with: those of its commit, and of what was fetched with it. */
+  async baseTree(commit: string): Promise<string> {
+    const composed = plumbLine(this.gitDir, ['rev-parse', '--verify', '-q', `${TREE_REF}^{tree}`]);
+    return composed.catch(() => this.treeOf(commit));
+  }
+
+  /** The submodules whose files are among those the session starts with. */
+  async modules(): Promise<Submodule[]> {
+    const list = await plumb(this.gitDir, ['cat-file', 'blob', MODULES_REF]).catch(() => null);
+    return list === null ? [] : Submodule.array().parse(JSON.parse(list.toString('utf8')));
+  }
+
+  /** Borrows the objects of one more repository; before anybody else uses the git directory. */
+  async borrow(repository: string): Promise<void> {
+    const borrowed = new Set([...this.borrowed(), join(repository, 'objects')]);
+    const file = join(this.gitDir, 'objects', 'info', 'alternates');
+    await writeFile(file, [...borrowed].map((objects) => `${objects}\n`).join(''));
+    await chmod(file, 0o644);
   }
 
   /** The work tree of the newest attempt, or another one by name; only the agent's has a repository of its own in it. */
@@ -171,6 +197,21 @@ export class SessionGit {
     );
   }
 
+  /** See {@link ownTree}. */
+  ownTree(composed: ComposedBase, tree: string): Promise<string> {
+    return ownTree(this.gitDir, composed, tree);
+  }
+
+  /** See {@link settledTree}. */
+  settledTree(composed: ComposedBase, tree: string): Promise<string> {
+    return settledTree(this.gitDir, composed, tree);
+  }
+
+  /** See {@link measureBase}. */
+  async measure(tree: string): Promise<BaseSize> {
+    return measureBase(this.gitDir, tree, await this.modules());
+  }
+
   /** Paths of all tracked files. */
   listFiles(treeish: string): Promise<string[]> {
     return plumbList(this.gitDir, ['ls-tree', '-r', '-z', '--name-only', '--full-tree', treeish]);
@@ -213,23 +254,8 @@ export class SessionGit {
   }
 
   /** The changed files between two trees. */
-  async changes(from: string, to: string): Promise<Change[]> {
-    const options = ['-r', '-z', '--no-renames'];
-    const names = await plumbList(this.gitDir, ['diff-tree', ...options, '--name-status', from, to]);
-    const counts = await plumbList(this.gitDir, ['diff-tree', ...options, '--numstat', from, to]);
-    const lines = new Map(
-      counts
-        .map((line) => line.split(/^([^\t]*)\t([^\t]*)\t/))
-        .map(([, added, deleted, path]) => [path, [Number(added) || 0, Number(deleted) || 0]]),
-    );
-    const changes: Change[] = [];
-    for (let index = 0; index + 1 < names.length; index += 2) {
-      const path = names[index + 1] ?? '';
-      const [additions = 0, deletions = 0] = lines.get(path) ?? [];
-      const status = names[index] === 'A' ? 'created' : names[index] === 'D' ? 'deleted' : 'modified';
-      changes.push({ status, path, additions, deletions });
-    }
-    return changes;
+  changes(from: string, to: string): Promise<Change[]> {
+    return treeChanges(this.gitDir, from, to);
   }
 
   /** The object directories that it borrows from. */

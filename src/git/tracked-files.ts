@@ -1,7 +1,7 @@
 import { plumbList } from './plumbing.ts';
 
 /** The empty tree, which every repository has. */
-const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904';
+export const EMPTY_TREE = '4b825dc642cb6eb9a060e54bf8d69288fbee4904';
 
 /** A file of a tree. */
 export interface TrackedFile {

@@ -44,17 +44,22 @@ export interface ExecutionSetting extends Pick<RunnerSetting, 'root' | 'store' |
   readonly takeOver: () => ExecutionSetting['chunk'];
 }
 
-/** A frozen session on a repository with these files, or on the directory `project` as it is; `maxTurns` is where a chunk ends. */
+/**
+ * A frozen session on a repository with these files, or on the directory `project` as it is, or on what `plant` makes of the repository;
+ * `maxTurns` is where a chunk ends.
+ */
 export async function executionSetting(
   scenario: Scenario,
   {
     files = { 'README.md': '# sample\n' },
     project,
+    plant = async (_server, url) => ({ kind: 'repository', url }),
     maxTurns = 100,
     ...changes
   }: Partial<Omit<Snapshot, 'files'>> & {
     readonly files?: Readonly<Record<string, string>>;
     readonly project?: string;
+    readonly plant?: (server: GitHttpServer, url: string) => Promise<Source>;
     readonly maxTurns?: number;
   } = {},
 ): Promise<ExecutionSetting> {
@@ -71,7 +76,7 @@ export async function executionSetting(
   });
   const source: Source =
     project === undefined
-      ? { kind: 'repository', url: await server.createRepository('app', files) }
+      ? await plant(server, await server.createRepository('app', files))
       : { kind: 'directory', path: project };
   const secrets = [
     store.secrets.seal({ tenant: 'default', id: SESSION }, 'git.token', 'token'),
@@ -83,9 +88,11 @@ export async function executionSetting(
   const credentials = new Credentials(store, { spec, key: () => undefined });
   const sources = new SourceImporter({ store, git, credentials });
   const base = await sources.prepare(SESSION, never);
+  const submodules = await git.open(SESSION).modules();
+  const fetched = submodules.length > 0 ? { submodules } : {};
   const snapshot = sampleSnapshot(
     { sessionId: SESSION, source, base, model: spec, limits },
-    { delivery: 'branch', contract: digestOf(canonicalJson(sampleContract(true))), ...changes },
+    { delivery: 'branch', contract: digestOf(canonicalJson(sampleContract(true))), ...fetched, ...changes },
   );
   const snapshots = new SnapshotBuilder(store);
   const frozen = await snapshots.freeze(snapshot, sampleContract(true));
@@ -107,7 +114,7 @@ export async function executionSetting(
       verifier,
       commits,
       reports,
-      keeper: new WorkKeeper({ store, snapshots, commits }),
+      keeper: new WorkKeeper({ store, git, snapshots, commits }),
       chunk: borders,
     });
   const execution = executionWith(runner);

@@ -31,6 +31,7 @@ export interface PreflightCase {
   readonly task?: Partial<Task>;
   /** The server's folder of skills. */
   readonly skills?: Readonly<Record<string, string>>;
+  readonly allowedRoots?: readonly string[];
 }
 
 type Given = Partial<Omit<Supplied, 'sessionId'>>;
@@ -78,7 +79,7 @@ export async function preflightSetting(one: PreflightCase = {}): Promise<Preflig
     ...one.task,
   });
   await store.sessions.create(sampleSession(SESSION, { task }));
-  const git = new GitManager({ sandbox, directory: join(root, 'work') });
+  const git = new GitManager({ sandbox, directory: join(root, 'work'), allowedRoots: one.allowedRoots ?? [] });
   const credentials = new Credentials(store, { spec, key: () => 'key' });
   const sources = new SourceImporter({ store, git, credentials });
   const snapshots = new SnapshotBuilder(store);

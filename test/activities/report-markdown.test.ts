@@ -131,12 +131,13 @@ test('what was not done is listed, wherever it was left out', () => {
     syntax: [syntax],
     items: [item],
     altered: ['test/a.test.js'],
-    problem: 'no network',
+    kept: { putBack: ['lib/a.js'], problem: 'no network' },
   } as const;
   expect(skippedOf(facts).slice(1)).toEqual([
     'Not run: make (why)',
     'Syntax not checked (gofmt -e, 2 changed files): no such tool',
     'The change alters what judges it, look at it yourself: test/a.test.js',
+    'Put back, and not delivered, for it lies in submodules: lib/a.js',
     'Not proven before the start: command pytest -q (not there)',
     'The work is not on its branch: no network',
   ]);

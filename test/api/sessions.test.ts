@@ -89,6 +89,21 @@ test('a secret that the caller gave is not told back', async () => {
   }
 });
 
+test('submodules are fetched by a switch, which is off where nothing is said', async () => {
+  const { call, store } = working();
+  const sourceOf = async (switches: object) => {
+    const body = JSON.stringify({ userPrompt: 'x', source: { ...source, ...switches } });
+    const created = answer(schemas.Created).parse(await json(await call('POST', '/api/sessions', { body })));
+    return (await store.sessions.get(created.data.sessionId)).task.source;
+  };
+  const plain = { kind: 'repository', url: source.repoUrl };
+  expect(await sourceOf({})).toEqual(plain);
+  expect(await sourceOf({ submodules: false })).toEqual(plain);
+  expect(await sourceOf({ submodules: true })).toEqual({ ...plain, submodules: true });
+  const body = JSON.stringify({ userPrompt: 'x', source: { ...source, submodules: 'yes' } });
+  expect((await call('POST', '/api/sessions', { body })).status).toBe(422);
+});
+
 test('a work tree that cannot be removed keeps the record, so that the deletion can be repeated', async () => {
   let broken = true;
   const { call, store } = working(() => ({ abort: async () => ({ state: 'FAILED', stage: 'failed' }) }), {

@@ -195,7 +195,7 @@ test('every kind of item can be waived by its name, and a waiver of another kind
     setup: ['same'],
     body: '',
   };
-  const merged = mergeSkill(draft, skill, { acceptance: [], remote: 'same' });
+  const merged = mergeSkill(draft, skill, { acceptance: [], remote: 'same', content: ['same'] });
   for (const kind of itemKinds) {
     const waivers = [{ kind, name: 'same', reason: 'r', by: 'Ada', at: 1 }];
     const checked = assess(merged, { findings: [], inputs: {}, answers: {}, onMissing: 'ask', waivers });

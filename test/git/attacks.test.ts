@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -6,6 +5,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { probeRemote } from '../../src/git/probe-remote.ts';
 import { openDirectory } from '../support/open-directory.ts';
+import { behind, entry, plantTree } from '../support/plant-repository.ts';
 import { credentials, gitSetting } from './setting.ts';
 
 /** Attacks by a remote, by its content and by the agent, beside those of hostile-work-tree.test.ts and work-tree.test.ts. */
@@ -21,30 +21,6 @@ async function begin() {
   const workTree = session.workspace();
   await workTree.restore(base.tree);
   return { ...setting, url, source, base, session, workTree };
-}
-
-/** Git on a repository behind the server's back. */
-function behind(path: string) {
-  const who = ['-c', 'safe.directory=*', '-c', 'user.name=x', '-c', 'user.email=x@y', '--git-dir', path];
-  return (args: readonly string[], input: Buffer | string = ''): string =>
-    execFileSync('git', [...who, ...args], { input, encoding: 'utf8' }).trim();
-}
-
-function entry(mode: string, name: string, id: string): Buffer {
-  return Buffer.concat([Buffer.from(`${mode} ${name}\0`), Buffer.from(id, 'hex')]);
-}
-
-/** Makes `main` of a repository a tree that git itself would not write. */
-function plantTree(
-  path: string,
-  entries: (blob: (text: string) => string, tree: (content: Buffer) => string) => Buffer,
-) {
-  const git = behind(path);
-  const blob = (text: string): string => git(['hash-object', '-w', '--stdin'], text);
-  const tree = (content: Buffer): string => git(['hash-object', '-w', '-t', 'tree', '--literally', '--stdin'], content);
-  const top = tree(entries(blob, tree));
-  const commit = Buffer.from(`tree ${top}\nauthor x <x@y> 0 +0000\ncommitter x <x@y> 0 +0000\n\nevil\n`);
-  git(['update-ref', 'refs/heads/main', git(['hash-object', '-w', '-t', 'commit', '--stdin'], commit)]);
 }
 
 test.each([

@@ -15,6 +15,7 @@ test('the workflow bundle holds the workflows, session.ts and failure.ts of ours
     'domain/delivery-failures.ts',
     'domain/failure.ts',
     'domain/session.ts',
+    'domain/source-failures.ts',
   ]);
   const foreign = sources.flatMap((source) => /node_modules\/((@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? []);
   const others = new Set(foreign.filter((name) => !name.startsWith('@temporalio/')));
