@@ -3,6 +3,7 @@ import { ExecutionRunner } from '../src/activities/execution-runner.ts';
 import type { GitCredentials } from '../src/domain/git-credentials.ts';
 import type { Source } from '../src/domain/task.ts';
 import type { GitManager } from '../src/git/git-manager.ts';
+import { createModel, type OpenModel } from '../src/model/provider.ts';
 import type { Sandbox } from '../src/sandbox/sandbox.ts';
 import { openStore, type Store } from '../src/store/store.ts';
 import { sampleSession, sampleSnapshot, sampleTask } from '../test/support/sample-task.ts';
@@ -32,7 +33,8 @@ export function openStartBench(parts: {
   const store = openStore({ directory: join(directory, 'store') });
   const owner = { name: 'bench', isGone: () => false };
   const stuck = { repeats: 0, idleTurns: 0 };
-  const runner = new ExecutionRunner({ store, git, sandbox, streamIdleMs: 60_000, stuck, owner });
+  const openModel: OpenModel = (spec, key) => createModel(spec, key, { idleTimeoutMs: 60_000 });
+  const runner = new ExecutionRunner({ store, git, sandbox, openModel, stuck, owner });
   const job = { maxTurns: 1, maxChunkMs: 60_000, limits, feedback: null, modelKey: KEY };
   const firstRequest = async (sessionId: string): Promise<number> => {
     await store.sessions.create(sampleSession(sessionId, { task: sampleTask({ source }) }));
