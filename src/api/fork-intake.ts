@@ -8,7 +8,8 @@ import type { Store } from '../store/store.ts';
 import { invalid, type Fault } from './errors.ts';
 import type { ForkSession } from './fork-schemas.ts';
 import { givenSecrets } from './source-credentials.ts';
-import { newSessionId, unpriced, type IntakeChecks, type TaskDefaults } from './session-intake.ts';
+import { unpriced } from './model-intake.ts';
+import { newSessionId, type IntakeChecks, type TaskDefaults } from './session-intake.ts';
 
 type ForkSession = z.infer<typeof ForkSession>;
 

@@ -9,6 +9,7 @@ import { Redactor } from '../redaction/redactor.ts';
 import { parseSkill } from '../skill/parse-skill.ts';
 import { deliveryFaults, deliveryOf, sourceFor } from './delivery-intake.ts';
 import { invalid, type Fault } from './errors.ts';
+import { modelFaults, modelSpecOf, priceFaults } from './model-intake.ts';
 import { CreateSession } from './schemas.ts';
 import { credentialFaults, sourceSecrets } from './source-credentials.ts';
 
@@ -196,41 +197,6 @@ function skillOf({ skillText, skill }: Checkable): SkillSource | null {
   return 'path' in skill ? { kind: 'path', path: skill.path } : { kind: 'name', name: skill.name };
 }
 
-function modelFaults(body: Checkable, defaults: TaskDefaults, { mayBeAt }: IntakeChecks): Fault[] {
-  const { model } = body;
-  if (model === undefined) return [];
-  const { model: own } = defaults;
-  const faults: Fault[] = [];
-  if (!mayBeAt(modelSpecOf(body, defaults)))
-    faults.push({ path: 'model.baseUrl', message: 'leads where this server may not connect to' });
-  const elsewhere =
-    (model.baseUrl !== undefined && model.baseUrl !== own.baseUrl) || (model.provider ?? own.provider) !== own.provider;
-  if (model.provider === 'scripted-demo' && own.provider !== 'scripted-demo') {
-    faults.push({ path: 'model.provider', message: 'scripted-demo is no model; it runs only in the demo' });
-  } else if (elsewhere && model.apiKey === undefined) {
-    faults.push({
-      path: 'model.apiKey',
-      message: "is needed with another provider or base URL: the server's own key never goes there",
-    });
-  }
-  if (model.provider !== undefined && model.provider !== own.provider && model.id === undefined) {
-    faults.push({ path: 'model.id', message: 'is needed with another provider' });
-  }
-  return faults;
-}
-
-/** The fault of a limit of money for a model that seems to cost nothing: it would never be reached. */
-export const unpriced: Fault = {
-  path: 'limits.maxCostUsd',
-  message: 'needs a model whose price is known: see model.cost',
-};
-
-function priceFaults(body: Checkable, defaults: TaskDefaults, { isPriced }: IntakeChecks): Fault[] {
-  const limited = (body.limits?.maxCostUsd ?? defaults.limits.maxCostUsd) !== undefined;
-  if (!limited || isPriced(modelSpecOf(body, defaults))) return [];
-  return [unpriced];
-}
-
 function strictFaults({ strict, testStrategy }: Checkable): Fault[] {
   if (!strict || testStrategy === 'full') return [];
   return [{ path: 'strict', message: `wants every check run: not with testStrategy ${testStrategy}` }];
@@ -277,14 +243,6 @@ function withoutSecrets(task: Task, secrets: Intake['secrets']): Task {
   for (const [name, value] of secrets) if (isConfidential(name)) redactor.add(name, value);
   const { userPrompt, skill, inputs, acceptance } = task;
   return { ...task, ...redactor.json({ userPrompt, skill, inputs, acceptance }) };
-}
-
-/** The model that is asked for; what is left out is the server's own, as far as it is the same provider. */
-function modelSpecOf(body: Pick<CreateSession, 'model'>, { model: own }: TaskDefaults): ModelSpec {
-  const { apiKey: _apiKey, ...model } = body.model ?? {};
-  const sameProvider = model.provider === undefined || model.provider === own.provider;
-  const all = { ...(sameProvider ? own : { thinkingLevel: 'off' }), ...model };
-  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as ModelSpec;
 }
 
 /** True when the secret of the webhook is to be made up; its caller has to be told. */

@@ -6,6 +6,7 @@ import { decodeCursor, encodeCursor } from './cursor.ts';
 import { checkWaivers } from './contract-routes.ts';
 import { faultsOf, invalid, refuseInvalid } from './errors.ts';
 import { defined, isLive, openSession } from './open-session.ts';
+import { unpriced } from './model-intake.ts';
 import { mayChooseBranch } from './resumption.ts';
 import * as schemas from './schemas.ts';
 import {
@@ -13,7 +14,6 @@ import {
   faultsOfParts,
   needsWebhookSecret,
   takeIn,
-  unpriced,
   type IntakeChecks,
   type TaskDefaults,
 } from './session-intake.ts';
