@@ -15,6 +15,7 @@ import { openAIResponsesApi } from '@earendil-works/pi-ai/api/openai-responses.l
 import { HoldfastError } from '../domain/failure.ts';
 import type { ModelSpec } from '../domain/model-spec.ts';
 import type { OutboundPolicy } from '../domain/network-address.ts';
+import { Redactor } from '../redaction/redactor.ts';
 import { modelOf } from './catalogue.ts';
 import { HTTP_DIAGNOSTIC } from './classify.ts';
 import { noFacts, observedFetch, type HttpFacts, type HttpLimits } from './http.ts';
@@ -100,10 +101,11 @@ async function* annotated(
   facts: HttpFacts,
   key: string,
 ): AsyncGenerator<AssistantMessageEvent> {
+  const redactor = new Redactor({ shapes: false }).add('model.apiKey', key);
   for await (const event of events) {
     if (event.type === 'error') {
       const { error } = event;
-      if (error.errorMessage !== undefined) error.errorMessage = error.errorMessage.replaceAll(key, '[key]');
+      if (error.errorMessage !== undefined) error.errorMessage = redactor.text(error.errorMessage);
       appendAssistantMessageDiagnostic(error, { type: HTTP_DIAGNOSTIC, timestamp: Date.now(), details: { ...facts } });
     }
     yield event;

@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { findTemporalCli } from '../../scripts/setup/temporal-cli.mjs';
 import { idOf } from '../../src/sealing/key-ring.ts';
 import { createClient } from '../../src/temporal/connection.ts';
 import { LINES } from '../e2e/scenarios.ts';
@@ -76,6 +79,17 @@ async function decodeAsWebUi(payloads: readonly WirePayload[]): Promise<string> 
   return decoded.map(({ data }) => Buffer.from(data, 'base64').toString('utf8')).join('\n');
 }
 
+/** What Temporal's own command shows of a history; with the endpoint, as somebody who has it decoded. */
+async function shownByCommand(sessionId: string, ...options: string[]): Promise<string> {
+  const { env, temporalAddress } = setting.holdfast;
+  const args = ['workflow', 'show', '--workflow-id', `session/${sessionId}`, '--address', temporalAddress];
+  const command = findTemporalCli(env) ?? 'temporal';
+  const { stdout } = await promisify(execFile)(command, [...args, '--output', 'json', ...options], {
+    maxBuffer: 2 ** 26,
+  });
+  return stdout;
+}
+
 /** Temporal's files below the data directory: database, log, caches of bundles. */
 function leaksOfTemporal(words: Canaries): string[] {
   const { dataDir } = setting.holdfast;
@@ -113,6 +127,9 @@ test('a whole session whose worker is killed leaves nothing with Temporal that i
   const decoded = await decodeAsWebUi(payloads);
   expect(Object.values(through).filter((word) => !decoded.includes(word))).toEqual([]);
   expect(Object.values(never).filter((word) => decoded.includes(word))).toEqual([]);
+  const shown = await shownByCommand(id, '--codec-endpoint', `${holdfast.url}/v1/codec`);
+  expect(leaksIn('shown', shown, { answer })).toEqual(['answer in shown']);
+  expect(leaksIn('shown', await shownByCommand(id), { answer })).toEqual([]);
   const words = {
     ...through,
     ...never,
@@ -125,6 +142,7 @@ test('a worker that has another key than the rest ends with the words what it la
   const { git, holdfast, request } = setting;
   const other = randomBytes(32).toString('base64');
   const lost = startSecondWorker(holdfast, { MASTER_KEY: other });
+  onTestFinished(() => lost.then((worker) => worker.stop()).catch(() => undefined));
   await expect(lost).rejects.toThrow(`sealed with the master key ${idOf(master)}, which this process has not`);
   await expect(lost).rejects.toThrow('MASTER_KEY_FILE');
   const both = await startSecondWorker(holdfast, { MASTER_KEY: `${other},${master.toString('base64')}` });
