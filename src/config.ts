@@ -57,6 +57,8 @@ export interface Config {
   readonly mirrorKeepMs: number;
   /** A session that ended so long ago is removed with all it left; null for never. */
   readonly sessionKeepMs: number | null;
+  /** True when the work branch of a failed session is removed from its remote together with the session. */
+  readonly reapsBranches: boolean;
   /** How often what nobody needs is removed. */
   readonly reapIntervalMs: number;
   readonly webhook: {
@@ -146,6 +148,7 @@ const Environment = z.object({
   EGRESS_PRIVATE_NETWORKS: listOf(network),
   OUTBOUND_PRIVATE_NETWORKS: listOf(network),
   SESSION_KEEP_MS: z.coerce.number().int().min(60_000).optional(),
+  REAP_BRANCHES: flag.default(false),
   REAP_INTERVAL_MS: integer(3_600_000, 1000, 2 ** 31 - 1),
   WEBHOOK_ALLOW_PRIVATE: flag.optional(),
   FORGE_ALLOW_PRIVATE: flag.optional(),
@@ -245,6 +248,7 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
     sandbox: { mode: vars.SANDBOX, uid: vars.SANDBOX_UID, gid: vars.SANDBOX_GID },
     ...outwardOf(vars, { isAlone, webhookSecrets: secret('FORGE_WEBHOOK_SECRET') }),
     sessionKeepMs: vars.SESSION_KEEP_MS ?? null,
+    reapsBranches: vars.REAP_BRANCHES,
     reapIntervalMs: vars.REAP_INTERVAL_MS,
     temporal: {
       port: vars.TEMPORAL_PORT,

@@ -9,6 +9,7 @@ import { sweepEndedSessions } from './activities/ended-sessions-sweep.ts';
 import { DeliveryProbe } from './activities/delivery-probe.ts';
 import { DriftWatch } from './activities/drift-watch.ts';
 import { ExecutionRunner } from './activities/execution-runner.ts';
+import { LeftBranches } from './activities/left-branches.ts';
 import { forgeTransport } from './activities/forge-transport.ts';
 import { createActivities, type ActivityDependencies } from './activities/index.ts';
 import { Preflight } from './activities/preflight.ts';
@@ -170,7 +171,7 @@ function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: 
   const pullRequests = new PullRequests({ store, credentials, transport });
   const commits = new CommitManager({ git, store, credentials, pullRequests });
   const delivery = new DeliveryProbe({ git, credentials, pullRequests });
-  const { model, outbound, streamIdleMs } = config;
+  const { checkTimeoutMs, egress, model, outbound, streamIdleMs, stuck } = config;
   const openModel: OpenModel = (spec, key) =>
     createModel(spec, key, { idleTimeoutMs: streamIdleMs, network: isOfOperator(spec, model) ? undefined : outbound });
   const synthesizer = new ContractSynthesizer(openModel);
@@ -182,26 +183,18 @@ function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: 
     sources,
     snapshots,
     drift: new DriftWatch({ store, git }),
-    runner: new ExecutionRunner({
-      store,
-      git,
-      sandbox,
-      openModel,
-      stuck: config.stuck,
-      owner,
-      isStopping,
-      egress: config.egress,
-    }),
+    runner: new ExecutionRunner({ store, git, sandbox, openModel, stuck, owner, isStopping, egress }),
     verifier: new Verifier({
       store,
       git,
-      checks: new CheckRunner({ store, git, sandbox, egress: config.egress }),
+      checks: new CheckRunner({ store, git, sandbox, egress }),
       syntax: new SyntaxChecker({ git, sandbox }),
-      timeoutMs: config.checkTimeoutMs,
+      timeoutMs: checkTimeoutMs,
     }),
     commits,
     keeper: new WorkKeeper({ store, git, snapshots, commits }),
     reports: new ReportWriter({ store, git, commits }),
+    branches: new LeftBranches({ store, credentials, settings: config }),
     chunk: { maxTurns: config.turnsPerChunk, maxMs: config.chunkMs },
   });
   return {
@@ -218,7 +211,7 @@ function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: 
       sources,
       delivery,
       skillsDir,
-      checkTimeoutMs: config.checkTimeoutMs,
+      checkTimeoutMs,
     }),
     execution,
     webhooks: new WebhookClient(store, config.webhook),

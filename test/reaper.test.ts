@@ -11,6 +11,14 @@ import { api } from './api/setting.ts';
 import { sampleSession } from './support/sample-task.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
 
+const left = {
+  sessionId: 'ses_ended',
+  repository: 'https://git.test/a.git',
+  branch: 'feat/ai-task-ended',
+  commits: [],
+};
+const branches = { list: async () => [left], remove: async () => null };
+
 /** A server's directories with a live session, one that has ended, one that is deleted, and what a kill can leave. */
 async function setting() {
   const dataDir = temporaryDirectory();
@@ -42,7 +50,7 @@ async function setting() {
     claimed,
     orphan,
     du,
-    reaper: new Reaper(store, { ...directories, sessionKeepMs: null }),
+    reaper: new Reaper(store, branches, { ...directories, sessionKeepMs: null }),
   };
 }
 
@@ -79,7 +87,7 @@ test('what nobody needs goes, and all the rest stays; doing it again finds nothi
 test('sessions that ended longer ago than they are kept go with their records, secrets and blobs; live ones never', async () => {
   const { claimed, directories, store } = await setting();
   await store.secrets.put('ses_ended', 'webhook.secret', 'value-of-it');
-  const old = new Reaper(store, { ...directories, sessionKeepMs: 60_000 });
+  const old = new Reaper(store, branches, { ...directories, sessionKeepMs: 60_000 });
   expect((await old.reap({ dryRun: true })).expired).toEqual(['ses_ended']);
   expect(await store.sessions.find('ses_ended')).toBeDefined();
   expect((await old.reap({ dryRun: false })).expired).toEqual(['ses_ended']);
@@ -95,7 +103,7 @@ test('a session whose credentials are kept for its open pull request stays, howe
   await store.secrets.put('ses_ended', 'git.token', 'value-of-it');
   await store.secrets.put('ses_ended', 'webhook.secret', 'value-of-another');
   await store.pullRequests.note({ url, sessionId: 'ses_ended', head: 'c', viewer: null, trigger: 'task', at: 1 });
-  const reaper = new Reaper(store, { ...directories, sessionKeepMs: 60_000 });
+  const reaper = new Reaper(store, branches, { ...directories, sessionKeepMs: 60_000 });
   expect((await reaper.reap({ dryRun: true })).expired).toEqual([]);
   expect((await reaper.reap({ dryRun: false })).expired).toEqual([]);
   expect(await store.secrets.get('ses_ended', 'git.token')).toBe('value-of-it');
@@ -136,6 +144,7 @@ test('the command prints the table for people and the facts for programs', async
   expect(JSON.parse(look.stdout())).toMatchObject({ removed: false, total: du() });
   expect(look.stderr()).toMatch(/^files of ended sessions +\d+ bytes {2}3 files$/m);
   expect(look.stderr()).toMatch(/^together +\d+ bytes$/m);
+  expect(look.stderr()).toContain('left on https://git.test/a.git: feat/ai-task-ended');
   const reap = holdfast(['reap'], { HOLDFAST_URL: url });
   expect(await reap.exit).toBe(0);
   expect(JSON.parse(reap.stdout())).toMatchObject({ removed: true });

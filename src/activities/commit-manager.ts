@@ -100,6 +100,7 @@ export class CommitManager {
     if (expected === commit) return branch; // The push of an attempt that died before it could say so.
     if (isDefault && !termsOf(snapshot).allowDefaultBranch) throw defaultBranchRefused(branch);
     if (!mayPushOver(snapshot, branch, expected)) throw diverged(branch, expected);
+    await this.#store.pushedBranches.note({ sessionId, branch, commit, at: Date.now() });
     await faultPoint('before:push-sent', sessionId);
     await this.#git.push({ sessionId, commit, expected, ...remote });
     await faultPoint('before:push-acknowledged', sessionId);

@@ -4,6 +4,7 @@ import { standingOf } from '../domain/gate.ts';
 import type { Delivered, Frozen, Limits, State } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import { workSecrets } from '../domain/task.ts';
+import { opensRepository } from '../domain/git-credentials.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { Claimant } from '../store/journal.ts';
@@ -14,6 +15,7 @@ import type { DriftWatch } from './drift-watch.ts';
 import { evidenceOf } from './evidence.ts';
 import type { ChunkOutcome, ExecutionRunner } from './execution-runner.ts';
 import type { VerificationOutcome } from './index.ts';
+import type { LeftBranches } from './left-branches.ts';
 import type { ReportWriter } from './report-writer.ts';
 import type { SnapshotBuilder } from './snapshot-builder.ts';
 import type { SourceImporter } from './source-importer.ts';
@@ -34,6 +36,7 @@ export interface ExecutionParts {
   readonly commits: CommitManager;
   readonly keeper: WorkKeeper;
   readonly reports: ReportWriter;
+  readonly branches: LeftBranches;
   readonly chunk: { readonly maxTurns: number; readonly maxMs: number };
 }
 
@@ -163,11 +166,13 @@ export class SessionExecution {
   /** Removes what is disposable: work trees, and the secrets that only the work needed. */
   async cleanUp(sessionId: string): Promise<void> {
     await faultPoint('after:end-announced', sessionId);
-    const { git, store } = this.#parts;
+    const { branches, git, store } = this.#parts;
     await git.remove(sessionId);
     const { result, task } = await store.sessions.get(sessionId);
     const isFollowed = result?.pullRequest !== undefined && termsOf(task).pullRequest?.followUps === true;
-    if (!isFollowed) await store.secrets.forget(sessionId, workSecrets); // Else they go when the request is closed.
+    if (isFollowed) return; // They go when the request is closed.
+    const isLeft = await branches.needsCredentials(sessionId);
+    await store.secrets.forget(sessionId, isLeft ? workSecrets.filter((name) => !opensRepository(name)) : workSecrets);
   }
 
   /** The snapshot on record, which must be the one of this session, and the one that the workflow saw frozen. */

@@ -1,6 +1,7 @@
 import { serve } from '@hono/node-server';
 import { Credentials } from '../activities/credentials.ts';
 import { forgeTransport } from '../activities/forge-transport.ts';
+import { LeftBranches } from '../activities/left-branches.ts';
 import { PullRequests } from '../activities/pull-request.ts';
 import { loadConfig, type Config } from '../config.ts';
 import { mayBeAt } from '../domain/model-address.ts';
@@ -53,19 +54,25 @@ async function main(config: Config): Promise<void> {
     maxHistoryEvents,
   };
   const sessions = new SessionManager({ client, store, defaults });
-  const reaper = new Reaper(store, config);
+  const credentials = new Credentials(store, { spec: model, key: () => config.modelKey.reveal() });
+  const branches = new LeftBranches({ store, credentials, settings: config });
+  const reaper = new Reaper(store, branches, config);
   const app = createApp({
     store,
     sessions,
     defaults: { model, limits, preflightTimeoutMs },
     checks: checksFor(config, known),
     removeWorkspace: (id) => removeSessionFiles(workingDir, id),
+    removeBranch: async (id) => {
+      const warn = (error: unknown) => logger.warn({ id, error: String(error) }, 'the branch of a session is left');
+      await branches.remove(id).catch(warn);
+    },
     apiKeys,
     version: holdfastVersion,
     sandbox: config.sandbox.mode,
     log: logger,
     codec: codecOf(config, ring),
-    forges: forgesFor(config, store),
+    forges: forgesFor(config, store, credentials),
     reaper,
   });
   const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }, ({ port }) => {
@@ -131,7 +138,7 @@ function tidyUp({
 }): void {
   setInterval(() => {
     reaper.reap({ dryRun: false }).then(
-      ({ items: _items, total: _total, ...gone }) => logger.info(gone, 'reaped'),
+      ({ items: _items, total: _total, branches: _branches, ...gone }) => logger.info(gone, 'reaped'),
       (error: unknown) => logger.warn({ error: String(error) }, 'nothing was reaped'),
     );
   }, reapIntervalMs).unref();
@@ -144,8 +151,7 @@ function tidyUp({
   store.blobs.sweep().catch((error: unknown) => logger.warn({ error: String(error) }, 'the sweep of blobs failed'));
 }
 
-function forgesFor({ forge, model, modelKey }: Config, store: Store): AppDeps['forges'] {
-  const credentials = new Credentials(store, { spec: model, key: () => modelKey.reveal() });
+function forgesFor({ forge }: Config, store: Store, credentials: Credentials): AppDeps['forges'] {
   const pullRequests = new PullRequests({ store, credentials, transport: forgeTransport(forge) });
   const learn = (secret: string) => store.known.learnOfServer('FORGE_WEBHOOK_SECRET', secret);
   return {

@@ -33,6 +33,8 @@ export interface SessionRouteDeps {
   readonly checks: IntakeChecks;
   /** Removes what a worker of this machine holds of a session. */
   readonly removeWorkspace: (id: string) => Promise<void>;
+  /** Removes the branch that a failed session has left on its remote, where that is wanted and the remote lets us. */
+  readonly removeBranch: (id: string) => Promise<void>;
 }
 
 const json = <T extends z.ZodType>(schema: T) => ({ content: { 'application/json': { schema } } });
@@ -213,7 +215,7 @@ function addControl(app: OpenAPIHono, { store, sessions, checks }: SessionRouteD
   });
 }
 
-function addDelete(app: OpenAPIHono, { store, sessions, removeWorkspace }: SessionRouteDeps): void {
+function addDelete(app: OpenAPIHono, { store, sessions, removeBranch, removeWorkspace }: SessionRouteDeps): void {
   const route = createRoute({
     method: 'delete',
     path: '/{id}',
@@ -230,6 +232,7 @@ function addDelete(app: OpenAPIHono, { store, sessions, removeWorkspace }: Sessi
     }
     if (isLive(session)) await unlessClosed(sessions.abort(session, { reason: 'The session is deleted.' }));
     if (!(await sessions.untilEnded(id, END_MS))) await sessions.terminate(id);
+    await removeBranch(id);
     await removeWorkspace(id); // First: without its record nobody would know of a work tree that is left.
     await removeRecords(store, id);
     return c.body(null, 204);

@@ -10,6 +10,16 @@ const Reaping = z
     sessions: z.array(z.string()).describe('Ended or deleted, with files that nobody needs'),
     orphanedBlobs: z.int(),
     expired: z.array(z.string()).describe('Ended longer ago than SESSION_KEEP_MS: they go with all they left'),
+    branches: z
+      .array(
+        z.object({
+          sessionId: z.string(),
+          repository: z.string(),
+          branch: z.string(),
+          commits: z.array(z.string()).describe('That it may be at if nobody else has pushed'),
+        }),
+      )
+      .describe('Work branches of failed sessions; with REAP_BRANCHES each goes with its session'),
     forgeDeliveries: z.int().describe('Told by forges too long ago to be told again'),
     removed: z.boolean(),
   })
@@ -23,11 +33,7 @@ export function storageRoutes(reaper: Pick<Reaper, 'reap'>): OpenAPIHono {
     default: { content: { 'application/json': { schema: ErrorAnswer } }, description: 'What is wrong' },
   };
   const reap = async (dryRun: boolean) => {
-    const { items, sessions, expired, ...rest } = await reaper.reap({ dryRun });
-    return {
-      success: true as const,
-      data: { ...rest, items: items.map((item) => ({ ...item })), sessions: [...sessions], expired: [...expired] },
-    };
+    return { success: true as const, data: structuredClone(await reaper.reap({ dryRun })) as z.infer<typeof Reaping> };
   };
   const look = createRoute({
     method: 'get',

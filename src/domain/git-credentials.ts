@@ -34,6 +34,11 @@ export const gitSecrets = {
   ca: 'git.ca',
 } as const satisfies Record<keyof GitCredentials, string>;
 
+/** True for the name of such a part. */
+export function opensRepository(name: string): boolean {
+  return Object.values<string>(gitSecrets).includes(name);
+}
+
 /** The credentials that a set of secrets holds; undefined when it holds none. A name alone opens nothing. */
 export function gitCredentialsOf(
   secret: (name: (typeof gitSecrets)[keyof typeof gitSecrets]) => string | undefined,

@@ -107,4 +107,8 @@ export const migrations: readonly string[] = [
   `,
   // What only the master keys open that this installation seals for Temporal with, see KeyAgreement.
   `CREATE TABLE key_agreement (id BIGINT PRIMARY KEY, sealed BLOB NOT NULL);`,
+  `CREATE TABLE pushed_branches (
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, branch TEXT NOT NULL, head TEXT NOT NULL, at BIGINT NOT NULL,
+    PRIMARY KEY (session_id, branch, head)
+  );`,
 ];

@@ -16,6 +16,7 @@ import { KeyRotation } from './key-rotation.ts';
 import { KeptBlobs } from './kept-blobs.ts';
 import { OutcomeRecords } from './outcomes.ts';
 import { PullRequestRecords } from './pull-requests.ts';
+import { PushedBranchRecords } from './pushed-branches.ts';
 import { PulseRecords } from './pulses.ts';
 import { SealedSecrets } from './secrets.ts';
 import { SessionRecords } from './sessions.ts';
@@ -34,6 +35,7 @@ export interface Store {
   readonly artifacts: ArtifactRecords;
   readonly pulses: PulseRecords;
   readonly pullRequests: PullRequestRecords;
+  readonly pushedBranches: PushedBranchRecords;
   readonly secrets: SealedSecrets;
   readonly keys: KeyRotation;
   readonly agreement: KeyAgreement;
@@ -97,6 +99,7 @@ export function openStore(options: StoreOptions): Store {
     artifacts: new ArtifactRecords(db, blobs),
     pulses: new PulseRecords(db),
     pullRequests: new PullRequestRecords(db),
+    pushedBranches: new PushedBranchRecords(db),
     secrets,
     keys: new KeyRotation({ db, ring, secrets, addKey, agreement }),
     agreement,

@@ -4,6 +4,7 @@ import { CheckRunner } from '../../src/activities/check-runner.ts';
 import { DriftWatch } from '../../src/activities/drift-watch.ts';
 import { Credentials } from '../../src/activities/credentials.ts';
 import { ReportWriter } from '../../src/activities/report-writer.ts';
+import { LeftBranches } from '../../src/activities/left-branches.ts';
 import { SessionExecution, type ChunkRequest } from '../../src/activities/session-execution.ts';
 import { SnapshotBuilder } from '../../src/activities/snapshot-builder.ts';
 import { SourceImporter } from '../../src/activities/source-importer.ts';
@@ -101,6 +102,7 @@ export async function executionSetting(
   const syntax = new SyntaxChecker({ git, sandbox });
   const verifier = new Verifier({ store, git, checks, syntax, timeoutMs: 30_000 });
   const reports = new ReportWriter({ store, git, commits });
+  const branchSettings = { reapsBranches: false, outbound: { allowPrivate: true, networks: [] }, workingDir: root };
   const borders = { maxTurns, maxMs: 60_000 };
   const executionWith = (one: typeof runner) =>
     new SessionExecution({
@@ -115,6 +117,7 @@ export async function executionSetting(
       commits,
       reports,
       keeper: new WorkKeeper({ store, git, snapshots, commits }),
+      branches: new LeftBranches({ store, credentials, settings: branchSettings }),
       chunk: borders,
     });
   const execution = executionWith(runner);

@@ -1,0 +1,70 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { removeBranch } from '../../src/git/remove-branch.ts';
+import { credentials, gitSetting } from './setting.ts';
+
+const BRANCH = 'feat/ai-task-1';
+const REF = `refs/heads/${BRANCH}`;
+
+/** A repository with a branch of ours, and git at work behind it. */
+async function setting() {
+  let beforePush: (() => void) | undefined;
+  const { directory, server } = await gitSetting((request) => {
+    if (request.url?.endsWith('/git-receive-pack') === true) beforePush?.();
+    return null;
+  });
+  const url = await server.createRepository('app', { 'README.md': '# x\n' });
+  const git = (...args: string[]): string =>
+    execFileSync('git', ['-c', 'safe.directory=*', '-c', 'user.name=x', '-c', 'user.email=x@y', ...args], {
+      cwd: server.pathOf('app'),
+      encoding: 'utf8',
+    }).trim();
+  const commit = (message: string): string => git('commit-tree', 'main^{tree}', '-p', 'main', '-m', message);
+  const ours = commit('ours');
+  git('update-ref', REF, ours);
+  const remove = (commits: readonly string[]) =>
+    removeBranch(join(directory, 'nothing.git'), { url, credentials }, { branch: BRANCH, commits });
+  const head = (): string => git('for-each-ref', '--format=%(objectname)', REF);
+  return { git, commit, ours, remove, head, whenPushed: (does: () => void) => void (beforePush = does) };
+}
+
+test('a branch that is where we pushed it is removed, whichever of our pushes it was; done again it is gone', async () => {
+  const { commit, head, ours, remove } = await setting();
+  expect(await remove([commit('an earlier one'), ours])).toBe('removed');
+  expect(head()).toBe('');
+  expect(await remove([ours])).toBe('gone');
+});
+
+test('a branch that somebody has pushed to since stays', async () => {
+  const { commit, git, head, ours, remove } = await setting();
+  const theirs = commit('theirs');
+  git('update-ref', REF, theirs);
+  expect(await remove([ours])).toBe('moved');
+  expect(head()).toBe(theirs);
+});
+
+test('a branch that somebody pushes to between the look and the removal stays', async () => {
+  const { commit, git, head, ours, remove, whenPushed } = await setting();
+  const theirs = commit('theirs');
+  whenPushed(() => git('update-ref', REF, theirs));
+  expect(await remove([ours])).toBe('moved');
+  expect(head()).toBe(theirs);
+});
+
+test.each(['refs/pull/7/head', 'refs/merge-requests/7/head'])(
+  'a branch whose commit a request is about, as %s tells, stays',
+  async (ref) => {
+    const { git, head, ours, remove } = await setting();
+    git('update-ref', ref, ours);
+    expect(await remove([ours])).toBe('requested');
+    expect(head()).toBe(ours);
+  },
+);
+
+test('the default branch stays', async () => {
+  const { git, head, ours, remove } = await setting();
+  git('symbolic-ref', 'HEAD', REF);
+  expect(await remove([ours])).toBe('default');
+  expect(head()).toBe(ours);
+});
