@@ -85,7 +85,7 @@ test('a turn that needs no file is not committed before they are there', async (
 });
 
 test.each<[string, number, readonly number[]]>([
-  ['while the reply is on its way', 5000, [0, 0, 1]],
+  ['while the reply is on its way', 2000, [0, 0, 1]],
   ['when the reply is recorded, which is not bought again', 0, [0, 1]],
 ])('files that cannot be written fail the attempt as that failure, %s; no turn is taken', async (_, ttftMs, asked) => {
   const { fail } = heldRestore();

@@ -9,9 +9,9 @@ const REF = `refs/heads/${BRANCH}`;
 
 /** A repository with a branch of ours, and git at work behind it. */
 async function setting() {
-  let beforePush: (() => void) | undefined;
+  const asked: { url: string; does: () => void }[] = [];
   const { directory, server } = await gitSetting((request) => {
-    if (request.url?.endsWith('/git-receive-pack') === true) beforePush?.();
+    asked.find(({ url: end }) => request.url?.endsWith(end) === true)?.does();
     return null;
   });
   const url = await server.createRepository('app', { 'README.md': '# x\n' });
@@ -26,7 +26,14 @@ async function setting() {
   const remove = (commits: readonly string[]) =>
     removeBranch(join(directory, 'nothing.git'), { url, credentials }, { branch: BRANCH, commits });
   const head = (): string => git('for-each-ref', '--format=%(objectname)', REF);
-  return { git, commit, ours, remove, head, whenPushed: (does: () => void) => void (beforePush = does) };
+  return {
+    git,
+    commit,
+    ours,
+    remove,
+    head,
+    when: (end: string, does: () => void) => void asked.push({ url: end, does }),
+  };
 }
 
 test('a branch that is where we pushed it is removed, whichever of our pushes it was; done again it is gone', async () => {
@@ -44,10 +51,13 @@ test('a branch that somebody has pushed to since stays', async () => {
   expect(head()).toBe(theirs);
 });
 
-test('a branch that somebody pushes to between the look and the removal stays', async () => {
-  const { commit, git, head, ours, remove, whenPushed } = await setting();
+test.each([
+  ['between the look and the push', '?service=git-receive-pack'],
+  ['while the push is on its way', '/git-receive-pack'],
+])('a branch that somebody pushes to %s stays', async (_, end) => {
+  const { commit, git, head, ours, remove, when } = await setting();
   const theirs = commit('theirs');
-  whenPushed(() => git('update-ref', REF, theirs));
+  when(end, () => git('update-ref', REF, theirs));
   expect(await remove([ours])).toBe('moved');
   expect(head()).toBe(theirs);
 });
