@@ -11,6 +11,7 @@ import { DriftWatch } from './activities/drift-watch.ts';
 import { ExecutionRunner } from './activities/execution-runner.ts';
 import { LeftBranches } from './activities/left-branches.ts';
 import { forgeTransport } from './activities/forge-transport.ts';
+import { lfsTransport } from './activities/lfs-transport.ts';
 import { createActivities, type ActivityDependencies } from './activities/index.ts';
 import { Preflight } from './activities/preflight.ts';
 import { PullRequests } from './activities/pull-request.ts';
@@ -160,7 +161,7 @@ interface Parts {
 
 function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: Parts): ActivityDependencies {
   const { allowedRoots, outbound: network, workingDir: directory } = config;
-  const git = new GitManager({ sandbox, directory, network, allowedRoots });
+  const git = new GitManager({ sandbox, directory, network, allowedRoots, lfs: lfsTransport(network) });
   const credentials = new Credentials(store, {
     spec: config.model,
     key: () => store.known.learnOfServer('LLM_API_KEY', config.modelKey.reveal()),

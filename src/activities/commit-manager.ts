@@ -46,7 +46,7 @@ export class CommitManager {
   /**
    * Commits and delivers.
    * @throws HoldfastError NO_CHANGES, REMOTE_DIVERGED, BRANCH_PROTECTED, DIRECTORY_CHANGED, REPOSITORY_AUTH_FAILED,
-   * REPOSITORY_UNREACHABLE, FORGE_* and STALE_ATTEMPT of {@link PullRequests.bring}
+   * REPOSITORY_UNREACHABLE, LFS_*, FORGE_* and STALE_ATTEMPT of {@link PullRequests.bring}
    */
   async deliver(delivery: Delivery, signal: AbortSignal): Promise<Delivered> {
     const { snapshot, tree, verified } = delivery;
@@ -59,7 +59,7 @@ export class CommitManager {
     await faultPoint('after:commit', snapshot.sessionId);
     if (kind === 'directory') await this.#apply(snapshot, tree);
     if (!isPushed(kind)) return { kind, branch: null, commit, tree, verified };
-    const branch = await this.#push(snapshot, commit, signal);
+    const branch = await this.#push(snapshot, { commit, tree }, signal);
     if (kind === 'branch') return { kind, branch, commit, tree, verified };
     const pullRequest = await this.#propose(delivery, { branch, commit }, signal);
     return { kind, branch, commit, tree, verified, pullRequest };
@@ -73,7 +73,7 @@ export class CommitManager {
     const { snapshot, tree } = delivery;
     if (!isPushed(snapshot.delivery) || tree === snapshot.base.tree) return { branch: null, commit: null };
     const commit = await this.commit(delivery);
-    return { branch: await this.#push(snapshot, commit, signal), commit };
+    return { branch: await this.#push(snapshot, { commit, tree }, signal), commit };
   }
 
   /**
@@ -86,12 +86,16 @@ export class CommitManager {
     const { author, base, createdAt, sessionId } = snapshot;
     const git = this.#git.open(sessionId);
     const signingKey = termsOf(snapshot).isSigned ? await this.#credentials.signingKey(sessionId) : undefined;
-    const own = await git.ownTree(snapshot, tree);
+    const { tree: own } = await git.ownTree(snapshot, tree);
     return git.commitTree({ tree: own, parent: base.commit, message, author, atMs: createdAt, signingKey });
   }
 
   /** Answers the branch that has the commit: the one that was agreed, or that a person has chosen since. */
-  async #push(snapshot: Snapshot, commit: string, signal: AbortSignal): Promise<string> {
+  async #push(
+    snapshot: Snapshot,
+    { commit, tree }: { readonly commit: string; readonly tree: string },
+    signal: AbortSignal,
+  ): Promise<string> {
     const { sessionId, source } = snapshot;
     const branch = (await this.#store.sessions.get(sessionId)).deliveryBranch ?? snapshot.branch;
     const credentials = await this.#credentials.git(sessionId);
@@ -100,6 +104,8 @@ export class CommitManager {
     if (expected === commit) return branch; // The push of an attempt that died before it could say so.
     if (isDefault && !termsOf(snapshot).allowDefaultBranch) throw defaultBranchRefused(branch);
     if (!mayPushOver(snapshot, branch, expected)) throw diverged(branch, expected);
+    const { uploads } = await this.#git.open(sessionId).ownTree(snapshot, tree);
+    await this.#git.upload({ sessionId, tree: snapshot.base.tree, ...remote }, uploads);
     await this.#store.pushedBranches.note({ sessionId, branch, commit, at: Date.now() });
     await faultPoint('before:push-sent', sessionId);
     await this.#git.push({ sessionId, commit, expected, ...remote });

@@ -119,7 +119,7 @@ export function reproductionOf(facts: {
   const start =
     source.kind === 'directory'
       ? [`cd ${quoted(source.path)} # as it was at the freeze: the base is an import of its files`, apply]
-      : [`git clone ${quoted(source.url)} work && cd work && git checkout ${base}`, ...withSubmodules(source)];
+      : [`git clone ${quoted(source.url)} work && cd work && git checkout ${base}`, ...completionsOf(source)];
   const result =
     branch !== null && commit !== null ? [`git fetch origin ${quoted(branch)} && git checkout ${commit}`] : [apply];
   return [
@@ -130,9 +130,12 @@ export function reproductionOf(facts: {
   ];
 }
 
-function withSubmodules(source: Snapshot['source']): string[] {
-  const isWanted = source.kind === 'repository' && source.submodules === true;
-  return isWanted ? ['git submodule update --init --recursive'] : [];
+function completionsOf(source: Snapshot['source']): string[] {
+  if (source.kind === 'directory') return [];
+  return [
+    ...(source.submodules === true ? ['git submodule update --init --recursive'] : []),
+    ...(source.lfs === true ? ['git lfs pull'] : []),
+  ];
 }
 
 function quoted(text: string): string {

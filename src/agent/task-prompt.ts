@@ -3,6 +3,9 @@ import type { Snapshot } from '../domain/snapshot.ts';
 const inputsOnly = `These directories are other repositories: inputs, of which nothing is delivered. Change nothing in them; what is changed there is put
 back before the checks.`;
 
+const contentsHere = `Files that Git LFS keeps are here with their content. "git status" shows them as modified: in the commit they are pointers, and
+are so again in what is delivered.`;
+
 /** The first message to the agent: the frozen agreement in words. A pure function of the snapshot. */
 export function taskPromptFor(snapshot: Snapshot): string {
   const { prompt, goal, skillText, inputs, answers, assumptions, files, submodules = [], waivers = [] } = snapshot;
@@ -18,6 +21,7 @@ export function taskPromptFor(snapshot: Snapshot): string {
       'submodules',
       submodules.length === 0 ? '' : `${inputsOnly}\n${lines(submodules.map(({ path }) => path))}`,
     ),
+    ...section('lfs', snapshot.source.kind === 'repository' && snapshot.source.lfs === true ? contentsHere : ''),
     ...section('files', lines(files.slice(0, 100).map(({ path }) => path))),
   ].join('\n\n');
 }

@@ -12,6 +12,7 @@ import { invalid, type Fault } from './errors.ts';
 import { modelFaults, modelSpecOf, priceFaults } from './model-intake.ts';
 import { CreateSession } from './schemas.ts';
 import { credentialFaults, sourceSecrets } from './source-credentials.ts';
+import { sourceOf } from './source-intake.ts';
 
 /** What the server fills in. */
 export interface TaskDefaults {
@@ -91,6 +92,7 @@ const Parts = z.object({
       repoUrl: z.string().min(1),
       ref: z.string().optional(),
       submodules: z.boolean().catch(false),
+      lfs: z.boolean().catch(false),
       credentials: GitCredentials.optional().catch(undefined),
     })
     .optional()
@@ -175,20 +177,6 @@ export function bodySha256(body: unknown): string {
 
 function nestedCount([cause]: readonly HoldfastError[]): number {
   return (cause?.details?.['faults'] as readonly Fault[] | undefined)?.length ?? 1;
-}
-
-function sourceOf({ source, workingDir }: Checkable): Source {
-  if ((source === undefined) === (workingDir === undefined)) {
-    throw new HoldfastError('INVALID_REPOSITORY_URL', 'Give either source.repoUrl or workingDir.');
-  }
-  if (workingDir !== undefined) return { kind: 'directory', path: workingDir };
-  const { repoUrl = '', ref, submodules = false } = source ?? {};
-  return {
-    kind: 'repository',
-    url: repoUrl,
-    ...(ref !== undefined && { ref }),
-    ...(submodules && { submodules }),
-  };
 }
 
 function skillOf({ skillText, skill }: Checkable): SkillSource | null {

@@ -24,7 +24,9 @@ export const SourceBody = z.strictObject({
   submodules: z.boolean().default(false).openapi({
     description: 'Fetches the submodules, too, at the commits that are pinned: inputs, of which nothing is delivered.',
   }),
-  lfs: later,
+  lfs: z.boolean().default(false).openapi({
+    description: 'Fetches the files that Git LFS keeps, too; those that are changed go back there before the push.',
+  }),
 });
 
 /** What a resume or a fork may bring along, in place of what the session was created with. */

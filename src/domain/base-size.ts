@@ -23,6 +23,14 @@ export const BaseSize = z.strictObject({
   /** Files whose content Git LFS keeps elsewhere; absent where there is none. */
   lfs: z.strictObject({ files: z.int(), bytes: z.int(), isFetched: z.boolean() }).optional(),
 });
+/** What was fetched beside the commit of a base. */
+export const Fetched = z.strictObject({
+  submodules: z.array(Submodule),
+  /** Of Git LFS, those of submodules included. */
+  lfs: z.strictObject({ files: z.int(), bytes: z.int() }),
+});
+export type Fetched = z.infer<typeof Fetched>;
+
 export type BaseSize = z.infer<typeof BaseSize>;
 
 const MAX_TOLD = 5;
@@ -42,7 +50,7 @@ export function contentFindings({ submodules, lfs }: BaseSize): Finding[] {
   if (lfs !== undefined) {
     const evidence = lfs.isFetched
       ? `${lfs.files} files of Git LFS fetched, ${inUnits(lfs.bytes)}`
-      : `${lfs.files} files of Git LFS are not fetched (${inUnits(lfs.bytes)}): the work tree has their pointers`;
+      : `${lfs.files} files of Git LFS are not fetched (${inUnits(lfs.bytes)}): the work tree has their pointers; set source.lfs to true in a new request to have them`;
     findings.push({ kind: 'content', name: 'lfs', confirmed: lfs.isFetched, evidence });
   }
   return findings;

@@ -30,4 +30,14 @@ export const sourceFailures = {
     retryable: false,
     remedy: 'Correct .gitmodules in the repository, or leave source.submodules out: their directories are then empty.',
   },
+  LFS_REFUSED: {
+    class: 'input',
+    retryable: false,
+    remedy: 'Cure what it says, or leave source.lfs out: the work tree then has pointers in place of its files.',
+  },
+  LFS_FAILED: {
+    class: 'network',
+    retryable: true,
+    remedy: 'Check the Git LFS of the repository: its server must be there and have the files.',
+  },
 } as const satisfies Record<string, FailureKind>;

@@ -13,6 +13,8 @@ export const Source = z.discriminatedUnion('kind', [
     ref: z.string().optional(),
     /** Submodules are fetched, too; absent when they are not. */
     submodules: z.literal(true).optional(),
+    /** Files of Git LFS are fetched, too; absent when they are not. */
+    lfs: z.literal(true).optional(),
   }),
   z.strictObject({ kind: z.literal('directory'), path: z.string() }),
 ]);

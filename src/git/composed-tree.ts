@@ -35,12 +35,29 @@ export async function withLinks(gitDir: string, tree: string, links: readonly Li
   return throughIndex(gitDir, tree, (run) => run(['update-index', '-z', '--index-info'], entries));
 }
 
+/** The tree with other files at some paths. `env` may name where their objects are. */
+export async function withFiles(
+  gitDir: string,
+  tree: string,
+  files: readonly { readonly path: string; readonly mode: string; readonly object: string }[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  if (files.length === 0) return tree;
+  const entries = files.map(({ mode, object, path }) => `${mode} ${object}\t${path}\0`).join('');
+  return throughIndex(gitDir, tree, (run) => run(['update-index', '-z', '--index-info'], entries), env);
+}
+
 type Run = (args: readonly string[], stdin?: string) => Promise<unknown>;
 
 /** Changes a tree by way of an index that nobody else sees: git itself minds what may stand in a tree, and where. */
-async function throughIndex(gitDir: string, tree: string, change: (run: Run) => Promise<unknown>): Promise<string> {
+async function throughIndex(
+  gitDir: string,
+  tree: string,
+  change: (run: Run) => Promise<unknown>,
+  more: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const index = join(gitDir, `compose-${randomUUID()}.index`);
-  const env = { GIT_INDEX_FILE: index };
+  const env = { ...more, GIT_INDEX_FILE: index };
   try {
     await plumb(gitDir, ['read-tree', tree], { env });
     await change((args, stdin = '') => plumb(gitDir, args, { env, stdin }));

@@ -11,6 +11,8 @@ import { standingOfBranch, type BranchStanding } from './branch-standing.ts';
 import { directoryDrift } from './directory-drift.ts';
 import { bringInBase, type Access, type BaseSource } from './base-import.ts';
 import { applyToDirectory, type DirectoryDelivery } from './directory-source.ts';
+import { uploadContents, type LfsUpload } from './lfs/lfs-delivery.ts';
+import type { LfsTransport } from './lfs/lfs-transport.ts';
 import { Mirrors } from './mirrors.ts';
 import { PROBE_MS, probeRemote, type Resolved } from './probe-remote.ts';
 import { runRemote, type Remote } from './remote.ts';
@@ -38,11 +40,12 @@ export interface SourceOptions {
 export class GitManager {
   readonly #sandbox: Sandbox;
   readonly #directory: string;
-  readonly #places: Pick<BaseSource, 'mirrors' | 'allowedRoots'>;
+  readonly #places: Pick<BaseSource, 'mirrors' | 'allowedRoots' | 'transport'>;
   readonly #network: OutboundPolicy | undefined;
 
   /**
    * @param options.network where repositories may lie; left out, anywhere
+   * @param options.lfs the way to servers of Git LFS; left out, there is none
    * @param options.allowedRoots below which submodules of local repositories may lie; left out, nowhere
    */
   constructor(options: {
@@ -50,12 +53,13 @@ export class GitManager {
     readonly directory: string;
     readonly network?: OutboundPolicy;
     readonly allowedRoots?: readonly string[];
+    readonly lfs?: LfsTransport;
   }) {
     this.#sandbox = options.sandbox;
     this.#directory = options.directory;
     this.#network = options.network;
-    const { allowedRoots = [], directory } = options;
-    this.#places = { mirrors: new Mirrors(join(directory, 'mirrors')), allowedRoots };
+    const { allowedRoots = [], directory, lfs: transport = null } = options;
+    this.#places = { mirrors: new Mirrors(join(directory, 'mirrors')), allowedRoots, transport };
   }
 
   /** The git directory of a session. */
@@ -166,6 +170,25 @@ export class GitManager {
       'REMOTE_DIVERGED',
       `After the push, ${branch} is at ${found ?? 'nothing'} instead of ${commit}.`,
     );
+  }
+
+  /**
+   * Brings contents to the Git LFS of a repository, before anything that points at them is pushed; what is there already is not sent.
+   * @throws HoldfastError LFS_REFUSED, LFS_FAILED, REPOSITORY_AUTH_FAILED
+   */
+  async upload(
+    remote: Omit<RemoteBranch, 'branch'> & { readonly sessionId: string; readonly tree: string },
+    uploads: readonly LfsUpload[],
+  ): Promise<void> {
+    const { credentials, sessionId, signal, source, tree } = remote;
+    const { transport } = this.#places;
+    await uploadContents(this.open(sessionId).gitDir, uploads, {
+      url: urlOf(source),
+      credentials,
+      signal,
+      transport,
+      tree,
+    });
   }
 
   /**

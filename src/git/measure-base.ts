@@ -1,4 +1,4 @@
-import type { BaseSize, Submodule } from '../domain/base-size.ts';
+import type { BaseSize, Fetched, Submodule } from '../domain/base-size.ts';
 import { modulesOf } from './gitmodules.ts';
 import { lfsFilesIn } from './lfs/lfs-files.ts';
 import { isGitlink, treeEntries } from './tree-entries.ts';
@@ -8,26 +8,29 @@ const MAX_NAMED = 20;
 
 /**
  * Measures the files that a session starts with.
- * @param fetched the submodules whose files are among them
+ * @param fetched what is among them and not in their commit
  */
-export async function measureBase(gitDir: string, tree: string, fetched: readonly Submodule[]): Promise<BaseSize> {
+export async function measureBase(gitDir: string, tree: string, fetched: Fetched): Promise<BaseSize> {
+  const { lfs: filled, submodules: named } = fetched;
   const entries = await treeEntries(gitDir, tree);
   const sum = (some: readonly { readonly bytes: number }[]) => some.reduce((total, { bytes }) => total + bytes, 0);
   const files = entries.filter((entry) => !isGitlink(entry));
-  const lfs = await lfsFilesIn(gitDir, files);
-  const inside = files.filter(({ path }) => fetched.some((module) => path.startsWith(`${module.path}/`)));
+  const lfs = await lfsFilesIn(gitDir, tree, files);
+  const inside = files.filter(({ path }) => named.some((module) => path.startsWith(`${module.path}/`)));
   const left = entries.length - files.length;
   const submodules =
-    fetched.length > 0
-      ? { count: fetched.length, isFetched: true, bytes: sum(inside), named: [...fetched] }
+    named.length > 0
+      ? { count: named.length, isFetched: true, bytes: sum(inside), named }
       : { count: left, isFetched: false, bytes: 0, named: left === 0 ? [] : await unfetched(gitDir, tree) };
   return {
     files: files.length,
     bytes: sum(files),
     ...(submodules.count > 0 && { submodules }),
-    ...(lfs.length > 0 && {
-      lfs: { files: lfs.length, bytes: lfs.reduce((total, { size }) => total + size, 0), isFetched: false },
-    }),
+    ...(filled.files > 0 && { lfs: { ...filled, isFetched: true } }),
+    ...(filled.files === 0 &&
+      lfs.length > 0 && {
+        lfs: { files: lfs.length, bytes: lfs.reduce((total, { size }) => total + size, 0), isFetched: false },
+      }),
   };
 }
 

@@ -65,6 +65,22 @@ export class Mirrors {
   }
 
   /**
+   * Does work on a repository beside the mirrors, for objects that come by other ways than git's; answers its path. It is kept, and goes,
+   * as mirrors do.
+   */
+  async keep(remote: TenantRemote, work: (path: string) => Promise<void>): Promise<string> {
+    const path = this.pathOf(remote);
+    const make = async (): Promise<void> => {
+      await makeUsable(path);
+      await noteUse(path);
+      await work(path);
+    };
+    await this.#locked(path, make, remote.signal);
+    await noteUse(path);
+    return path;
+  }
+
+  /**
    * Removes mirrors that nobody has used for long and no session borrows from; makes one pack of the many of others.
    * @param options.borrowed object directories that sessions borrow from.
    * @returns the paths of those that went.

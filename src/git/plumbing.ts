@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { HoldfastError } from '../domain/failure.ts';
 import { gitEnvironment } from './git-environment.ts';
 
@@ -61,4 +62,15 @@ export async function plumbLine(gitDir: string, args: readonly string[], options
 /** The output as a list whose items end with NUL (`-z`). */
 export async function plumbList(gitDir: string, args: readonly string[]): Promise<string[]> {
   return (await plumb(gitDir, args)).toString('utf8').split('\0').filter(Boolean);
+}
+
+/** The content of a file, as a stream. One that ends early has failed: whoever reads it knows how long it is. */
+export function streamBlob(gitDir: string, object: string): Readable {
+  const child = spawn('git', [`--git-dir=${gitDir}`, 'cat-file', 'blob', object], {
+    cwd: '/',
+    env: gitEnvironment('nothing'),
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  child.once('error', (error) => child.stdout.destroy(error));
+  return child.stdout;
 }

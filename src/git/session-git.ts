@@ -1,12 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { chmod, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Submodule, type BaseSize } from '../domain/base-size.ts';
+import { Fetched, type BaseSize } from '../domain/base-size.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
 import { makeAdoptedDirectory } from './adopted-directory.ts';
 import { AttemptTrees, type Owner } from './attempt-trees.ts';
 import { createBareRepository } from './bare-repository.ts';
 import { hashBlobsAhead, hashBlobsOnce } from './hash-memo.ts';
+import type { Pointed } from './lfs/lfs-delivery.ts';
 import { measureBase } from './measure-base.ts';
 import { patchBetween } from './patch.ts';
 import { plumb, plumbLine, plumbList } from './plumbing.ts';
@@ -14,7 +15,6 @@ import { makeReadableDirectory } from './readable-directory.ts';
 import { runRemote, type Remote } from './remote.ts';
 import { ownTree, settledTree, type ComposedBase } from './settled-tree.ts';
 import { withSigningKey } from './signing-key.ts';
-import type { Composition } from './submodules.ts';
 import { trackedFiles, type PathPatterns, type TrackedFile } from './tracked-files.ts';
 import { treeChanges, type Change } from './tree-changes.ts';
 import { ingestPack, WorkTree } from './work-tree.ts';
@@ -22,9 +22,17 @@ import { ingestPack, WorkTree } from './work-tree.ts';
 const BASE_REF = 'refs/holdfast/base';
 /** The tree of the base where it is not that of its commit: with the repositories that are part of it. */
 const TREE_REF = 'refs/holdfast/tree';
-/** What these repositories are, as JSON. */
-const MODULES_REF = 'refs/holdfast/modules';
+/** What was fetched for it, as JSON. */
+const FETCHED_REF = 'refs/holdfast/fetched';
 const REF_NAME = 'holdfast.ref';
+
+const nothingFetched: Fetched = { submodules: [], lfs: { files: 0, bytes: 0 } };
+
+/** A tree that is composed of more than its commit. */
+export interface ComposedTree {
+  readonly tree: string;
+  readonly fetched: Fetched;
+}
 
 /** The git directory of one session: ours alone, bare, outside every work tree. */
 export class SessionGit {
@@ -71,12 +79,12 @@ export class SessionGit {
   }
 
   /** Pins the commit the session starts from, the name of its ref, and what other repositories are part of it. */
-  async setBase(commit: string, ref: string | null = null, composed: Composition | null = null): Promise<void> {
+  async setBase(commit: string, ref: string | null = null, composed: ComposedTree | null = null): Promise<void> {
     if (ref !== null) await plumb(this.gitDir, ['config', REF_NAME, ref]);
     if (composed !== null) {
-      const list = JSON.stringify(composed.modules);
-      const blob = await plumbLine(this.gitDir, ['hash-object', '-w', '--stdin'], { stdin: list });
-      await plumb(this.gitDir, ['update-ref', MODULES_REF, blob]);
+      const stdin = JSON.stringify(composed.fetched);
+      const blob = await plumbLine(this.gitDir, ['hash-object', '-w', '--stdin'], { stdin });
+      await plumb(this.gitDir, ['update-ref', FETCHED_REF, blob]);
       await plumb(this.gitDir, ['update-ref', TREE_REF, composed.tree]);
     }
     await plumb(this.gitDir, ['update-ref', BASE_REF, commit]);
@@ -88,10 +96,10 @@ export class SessionGit {
     return composed.catch(() => this.treeOf(commit));
   }
 
-  /** The submodules whose files are among those the session starts with. */
-  async modules(): Promise<Submodule[]> {
-    const list = await plumb(this.gitDir, ['cat-file', 'blob', MODULES_REF]).catch(() => null);
-    return list === null ? [] : Submodule.array().parse(JSON.parse(list.toString('utf8')));
+  /** What was fetched beside the commit, and is among the files that the session starts with. */
+  async fetched(): Promise<Fetched> {
+    const json = await plumb(this.gitDir, ['cat-file', 'blob', FETCHED_REF]).catch(() => null);
+    return json === null ? nothingFetched : Fetched.parse(JSON.parse(json.toString('utf8')));
   }
 
   /** Borrows the objects of one more repository; before anybody else uses the git directory. */
@@ -198,7 +206,7 @@ export class SessionGit {
   }
 
   /** See {@link ownTree}. */
-  ownTree(composed: ComposedBase, tree: string): Promise<string> {
+  ownTree(composed: ComposedBase, tree: string): Promise<Pointed> {
     return ownTree(this.gitDir, composed, tree);
   }
 
@@ -209,7 +217,7 @@ export class SessionGit {
 
   /** See {@link measureBase}. */
   async measure(tree: string): Promise<BaseSize> {
-    return measureBase(this.gitDir, tree, await this.modules());
+    return measureBase(this.gitDir, tree, await this.fetched());
   }
 
   /** Paths of all tracked files. */

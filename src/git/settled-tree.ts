@@ -1,20 +1,26 @@
 import type { Submodule } from '../domain/base-size.ts';
+import type { Source } from '../domain/task.ts';
 import { withLinks, withModules } from './composed-tree.ts';
+import { withPointers, type Pointed } from './lfs/lfs-delivery.ts';
 import { plumbList } from './plumbing.ts';
 import { EMPTY_TREE } from './tracked-files.ts';
 
 /** What the trees of a session are composed of, as it was frozen. */
 export interface ComposedBase {
-  readonly base: { readonly tree: string };
+  readonly source: Source;
+  readonly base: { readonly commit: string; readonly tree: string };
   readonly submodules?: readonly Submodule[] | undefined;
 }
 
 /**
- * The tree as the repository itself has it: with links in the place of submodules. Their files are inputs: whatever became of them in the
- * tree, the links lead where they led at the base.
+ * The tree as the repository itself has it: with links in the place of submodules, and pointers in the place of files of Git LFS.
+ * Submodules are inputs: whatever became of their files in the tree, the links lead where they led at the base.
  */
-export function ownTree(gitDir: string, { submodules = [] }: ComposedBase, tree: string): Promise<string> {
-  return withLinks(gitDir, tree, outermost(submodules));
+export async function ownTree(gitDir: string, composed: ComposedBase, tree: string): Promise<Pointed> {
+  const { base, source, submodules = [] } = composed;
+  const linked = await withLinks(gitDir, tree, outermost(submodules));
+  if (source.kind === 'directory' || source.lfs !== true) return { tree: linked, uploads: [] };
+  return withPointers(gitDir, { pointers: `${base.commit}^{tree}`, contents: base.tree }, linked);
 }
 
 /** The tree with its submodules as the base has them: what whoever takes the delivered commit will find, and so what is to be judged. */

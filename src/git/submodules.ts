@@ -17,13 +17,15 @@ export interface ModuleSource {
   readonly allowedRoots: readonly string[];
   /** Makes sure that the objects of a commit can be had in the git directory. */
   readonly fetch: (url: string, commit: string) => Promise<void>;
+  /** The tree of one of the repositories with what of it lies elsewhere in place. */
+  readonly fill: (url: string, tree: string) => Promise<string>;
 }
 
 /** A base with its submodules in it. */
-export interface Composition {
+interface Composition {
   readonly tree: string;
   /** Those that are in it, in the order in which they were found: an outer one before those within it. */
-  readonly modules: readonly Submodule[];
+  readonly submodules: readonly Submodule[];
 }
 
 /**
@@ -34,7 +36,7 @@ export interface Composition {
 export async function compose(gitDir: string, tree: string, source: ModuleSource): Promise<Composition> {
   const modules: Submodule[] = [];
   const composed = await composeAt(gitDir, { tree, prefix: '', parent: source.url, depth: 0 }, source, modules);
-  return { tree: composed, modules };
+  return { tree: composed, submodules: modules };
 }
 
 interface Place {
@@ -66,7 +68,7 @@ async function composeAt(
     const inner = { tree: own, prefix: `${place}/`, parent: from, depth: depth + 1 };
     mounted.push({ path, tree: await composeAt(gitDir, inner, source, found) });
   }
-  return withModules(gitDir, tree, mounted);
+  return withModules(gitDir, await source.fill(parent, tree), mounted);
 }
 
 function urlOf({ path, url }: Pick<NamedModule, 'path' | 'url'>, parent: string, source: ModuleSource): string {

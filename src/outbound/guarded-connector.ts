@@ -15,14 +15,16 @@ type Resolve = (
 /**
  * A connector for undici that dials no address which the policy refuses, so that neither a name nor a rebinding leads inside: what is
  * checked is what is dialled, and nothing is resolved again in between. A name of which one address is refused is refused as a whole.
- * TLS comes over the socket that was dialled here: undici's own `blockList` option is not applied to TLS connections.
+ * TLS comes over the socket that was dialled here: undici's own `blockList` option is not applied to TLS connections. `ca` are all
+ * authorities that are trusted, in PEM; left out, those of Node.
  */
 export function guardedConnector(
-  options: Pick<OutboundPolicy, 'allowPrivate'> & Partial<OutboundPolicy> & { readonly timeoutMs: number },
+  options: Pick<OutboundPolicy, 'allowPrivate'> &
+    Partial<OutboundPolicy> & { readonly timeoutMs: number; readonly ca?: readonly string[] },
   resolve: Resolve = resolveByDns,
 ): buildConnector.connector {
-  const { allowPrivate, networks = [], timeoutMs } = options;
-  const base = buildConnector({ timeout: timeoutMs });
+  const { allowPrivate, ca, networks = [], timeoutMs } = options;
+  const base = buildConnector({ timeout: timeoutMs, ...(ca !== undefined && { ca: [...ca] }) });
   const policy = { allowPrivate, networks };
   return (target, callback) => {
     const secure = target.protocol === 'https:';

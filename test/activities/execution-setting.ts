@@ -89,7 +89,7 @@ export async function executionSetting(
   const credentials = new Credentials(store, { spec, key: () => undefined });
   const sources = new SourceImporter({ store, git, credentials });
   const base = await sources.prepare(SESSION, never);
-  const submodules = await git.open(SESSION).modules();
+  const { submodules } = await git.open(SESSION).fetched();
   const fetched = submodules.length > 0 ? { submodules } : {};
   const snapshot = sampleSnapshot(
     { sessionId: SESSION, source, base, model: spec, limits },

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { lfsTransport } from '../../src/activities/lfs-transport.ts';
 import { ExecutionRunner, type ChunkInput } from '../../src/activities/execution-runner.ts';
 import type { StuckLimits } from '../../src/domain/stuck.ts';
 import type { Limits } from '../../src/domain/session.ts';
@@ -66,7 +67,7 @@ export function openRunner(
 ): Pick<RunnerSetting, 'store' | 'git' | 'runner'> & { readonly close: () => void } {
   const sandbox = createSandbox({ mode: 'bwrap' });
   const store = openStore({ directory: join(root, 'store') });
-  const git = new GitManager({ sandbox, directory });
+  const git = new GitManager({ sandbox, directory, lfs: lfsTransport({ allowPrivate: true, networks: [] }) });
   const runner = new ExecutionRunner({
     store,
     git,

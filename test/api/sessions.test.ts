@@ -28,7 +28,7 @@ test('faults of shape and of meaning are named at once', async () => {
   const body = {
     userPrompt: '',
     surprise: 1,
-    source: { repoUrl: 'ext::sh', lfs: true },
+    source: { repoUrl: 'ext::sh', credentialId: 'crd_1' },
     webhook: { url: 'ftp://x', cron: '* * * * *' },
     skillText: '---\nname: s\ndescription: d\nrequired_tools: [fly]\n---\n',
     model: { baseUrl: 'https://elsewhere.example.test' },
@@ -43,7 +43,7 @@ test('faults of shape and of meaning are named at once', async () => {
     'model.apiKey',
     'model.baseUrl',
     'skillText.required_tools.0',
-    'source.lfs',
+    'source.credentialId',
     'source.repoUrl',
     'surprise',
     'userPrompt',
@@ -89,7 +89,7 @@ test('a secret that the caller gave is not told back', async () => {
   }
 });
 
-test('submodules are fetched by a switch, which is off where nothing is said', async () => {
+test('submodules and Git LFS are fetched by switches, which are off where nothing is said', async () => {
   const { call, store } = working();
   const sourceOf = async (switches: object) => {
     const body = JSON.stringify({ userPrompt: 'x', source: { ...source, ...switches } });
@@ -98,8 +98,8 @@ test('submodules are fetched by a switch, which is off where nothing is said', a
   };
   const plain = { kind: 'repository', url: source.repoUrl };
   expect(await sourceOf({})).toEqual(plain);
-  expect(await sourceOf({ submodules: false })).toEqual(plain);
-  expect(await sourceOf({ submodules: true })).toEqual({ ...plain, submodules: true });
+  expect(await sourceOf({ submodules: false, lfs: false })).toEqual(plain);
+  expect(await sourceOf({ submodules: true, lfs: true })).toEqual({ ...plain, submodules: true, lfs: true });
   const body = JSON.stringify({ userPrompt: 'x', source: { ...source, submodules: 'yes' } });
   expect((await call('POST', '/api/sessions', { body })).status).toBe(422);
 });

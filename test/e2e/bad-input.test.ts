@@ -116,13 +116,13 @@ const cases: [string, (source: typeof good) => unknown, number, string, string[]
     'what is not there yet',
     (source) => ({
       userPrompt: 'x',
-      source: { ...source, submodules: true, lfs: true }, // The first is there.
+      source: { ...source, credentialId: 'crd_1' },
       delivery: 'pull_request', // There; but where?
       webhook: { url: 'http://127.0.0.1:9/', cron: '* * * * *' },
     }),
     422,
     'INVALID_REQUEST',
-    ['source.lfs', 'webhook.cron', 'forge'],
+    ['source.credentialId', 'webhook.cron', 'forge'],
   ],
 ];
 

@@ -3,7 +3,6 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { Snapshot } from '../../src/domain/snapshot.ts';
 import { GitManager } from '../../src/git/git-manager.ts';
 import { Mirrors } from '../../src/git/mirrors.ts';
 import { behind, commitFiles, entry, linkModules, plantTree } from '../support/plant-repository.ts';
@@ -45,7 +44,7 @@ test('the files of submodules, and of theirs, are among those that a session sta
   const base = await git.prepare('ses_1', source, credentials);
   const session = git.open('ses_1');
   expect(await session.listFiles(base.tree)).toEqual(everything);
-  expect(await session.modules()).toEqual(modules);
+  expect((await session.fetched()).submodules).toEqual(modules);
   const workTree = session.workspace();
   await workTree.restore(base.tree);
   expect(await agent(workTree, 'cat vendor/lib/lib.txt vendor/lib/deep/core/core.txt; git status --short')).toBe(
@@ -269,7 +268,8 @@ test.each([
   const { source, pinned } = await nested(setting);
   const base = await git.prepare('ses_1', source, credentials);
   const session = git.open('ses_1');
-  const composed: Pick<Snapshot, 'base' | 'submodules'> = { base, submodules: await session.modules() };
+  const { submodules } = await session.fetched();
+  const composed = { source, base, submodules };
   const workTree = session.workspace();
   await workTree.restore(base.tree);
   await agent(workTree, `${attack}; cd /workspace; echo two >> a.txt`);
@@ -279,12 +279,12 @@ test.each([
   expect(changed.filter((path) => path.startsWith('vendor/lib'))).toEqual([]);
   expect(changed).toContain('a.txt');
   expect(await agent(workTree, 'ls RAN')).toContain('No such file');
-  const own = await session.ownTree(composed, taken);
+  const { tree: own } = await session.ownTree(composed, taken);
   const links = behind(session.gitDir)(['ls-tree', '-r', own])
     .split('\n')
     .filter((line) => line.startsWith('160000'));
   expect(links).toEqual([`160000 commit ${pinned.lib}\tvendor/lib`]);
-  expect(await session.ownTree(composed, settled)).toBe(own);
+  expect((await session.ownTree(composed, settled)).tree).toBe(own);
   await workTree.restore(settled);
   expect(await agent(workTree, 'cat vendor/lib/lib.txt')).toBe('lib\n');
 });

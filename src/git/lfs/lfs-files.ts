@@ -1,4 +1,5 @@
 import { parsePointer, mayBePointer, type LfsPointer } from './lfs-pointer.ts';
+import { governedBy } from './lfs-rules.ts';
 import { readBlobs } from '../read-blobs.ts';
 import type { TreeEntry } from '../tree-entries.ts';
 
@@ -10,10 +11,10 @@ export interface LfsFile extends LfsPointer {
 const MAX_RULES_BYTES = 2 ** 20;
 
 /**
- * The files of a tree that are pointers of Git LFS. Only in a tree of which any .gitattributes gives files to the filter `lfs`: elsewhere
- * what looks like a pointer is a file like others.
+ * The files of a tree that are pointers of Git LFS: those that its rules give to the filter `lfs`. What only looks like a pointer is a file
+ * like others.
  */
-export async function lfsFilesIn(gitDir: string, entries: readonly TreeEntry[]): Promise<LfsFile[]> {
+export async function lfsFilesIn(gitDir: string, tree: string, entries: readonly TreeEntry[]): Promise<LfsFile[]> {
   const rules = entries.filter(({ path, bytes }) => /(^|\/)\.gitattributes$/.test(path) && bytes <= MAX_RULES_BYTES);
   const texts = await readBlobs(gitDir, [...new Set(rules.filter(isFile).map(({ object }) => object))]);
   if (!texts.some((text) => /^[^#\n]*\sfilter=lfs(\s|$)/m.test(text.toString('utf8')))) return [];
@@ -22,11 +23,12 @@ export async function lfsFilesIn(gitDir: string, entries: readonly TreeEntry[]):
     gitDir,
     candidates.map(({ object }) => object),
   );
-  return candidates.flatMap((entry, index) => {
+  const found = candidates.flatMap((entry, index) => {
     const content = contents[index];
     const pointer = content === undefined ? null : parsePointer(content);
-    return pointer === null ? [] : [{ entry, ...pointer }];
+    return pointer === null ? [] : [{ entry, path: entry.path, ...pointer }];
   });
+  return [...(await governedBy(gitDir, tree, found))];
 }
 
 function isFile({ mode }: TreeEntry): boolean {

@@ -21,6 +21,11 @@ export function parsePointer(content: Buffer): LfsPointer | null {
   return oid === '' ? null : { oid, size: Number(size) };
 }
 
+/** The text of a pointer, as git-lfs itself writes it. */
+export function pointerText({ oid, size }: LfsPointer): string {
+  return `version https://git-lfs.github.com/spec/v1\noid sha256:${oid}\nsize ${size}\n`;
+}
+
 /** True for the length of a file that a pointer can have. */
 export function mayBePointer(bytes: number): boolean {
   return bytes >= MIN_POINTER_BYTES && bytes <= MAX_POINTER_BYTES;

@@ -1,0 +1,67 @@
+/** Against the Git LFS of a real Gitea, where GITEA_URL and GITEA_TOKEN (of somebody who may make repositories) name one; skipped elsewhere. */
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { lfsTransport } from '../../../src/activities/lfs-transport.ts';
+import { GitManager } from '../../../src/git/git-manager.ts';
+import { createSandbox } from '../../../src/sandbox/create-sandbox.ts';
+import { runInSandbox } from '../../../src/sandbox/run-in-sandbox.ts';
+import { openDirectory } from '../../support/open-directory.ts';
+
+const { GITEA_URL: baseUrl = '', GITEA_TOKEN: token = '' } = process.env;
+const name = `holdfast-lfs-${process.pid}-${Date.now()}`;
+let owner = '';
+
+async function call(method: string, path: string, body?: object) {
+  const answer = await fetch(`${baseUrl}/api/v1${path}`, {
+    method,
+    headers: { authorization: `token ${token}`, 'content-type': 'application/json' },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  return answer.status === 204 ? null : ((await answer.json()) as ReturnType<typeof JSON.parse>);
+}
+
+function manager() {
+  const sandbox = createSandbox({ mode: 'bwrap' });
+  onTestFinished(() => sandbox.dispose());
+  const git = new GitManager({
+    sandbox,
+    directory: openDirectory(),
+    lfs: lfsTransport({ allowPrivate: true, networks: [] }),
+  });
+  return { git, sandbox };
+}
+
+describe.skipIf(baseUrl === '')('a real Gitea', () => {
+  beforeAll(async () => {
+    owner = (await call('GET', '/user')).login;
+    await call('POST', '/user/repos', { name, auto_init: true, default_branch: 'main' });
+  });
+  afterAll(async () => {
+    await call('DELETE', `/repos/${owner}/${name}`);
+  });
+
+  test('keeps what is changed before the push, is asked for nothing twice, and gives it to another host', async () => {
+    const source = { kind: 'repository', url: `${baseUrl}/${owner}/${name}.git`, lfs: true } as const;
+    const { git, sandbox } = manager();
+    const base = await git.prepare('ses_1', source, { token });
+    const session = git.open('ses_1');
+    const workTree = session.workspace();
+    await workTree.restore(base.tree);
+    const script = 'echo "*.bin filter=lfs" > .gitattributes; head -c 3000000 /dev/urandom > a.bin; sha256sum < a.bin';
+    const made = await runInSandbox(sandbox, ['/bin/bash', '-c', script], workTree.spec);
+    const { tree, uploads } = await session.ownTree({ source, base }, await workTree.snapshot(base.tree));
+    const author = { name: 'Ada', email: 'ada@example.test' };
+    const commit = await session.commitTree({ tree, parent: base.commit, message: 'x\n', author, atMs: 0 });
+    const push = { sessionId: 'ses_1', source, credentials: { token }, tree: base.tree, branch: 'main' };
+    await git.upload(push, uploads);
+    await git.upload(push, uploads);
+    await git.push({ ...push, commit, expected: base.commit });
+    const other = manager();
+    const again = await other.git.prepare('ses_2', source, { token });
+    const there = other.git.open('ses_2').workspace();
+    await there.restore(again.tree);
+    const found = await runInSandbox(other.sandbox, ['/bin/bash', '-c', 'sha256sum < a.bin'], there.spec);
+    expect(found.stdout.toString()).toBe(made.stdout.toString());
+    expect(again.commit).toBe(commit);
+  });
+});
