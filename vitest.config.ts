@@ -34,7 +34,7 @@ const slow = [
 ];
 
 /** Against a real forge, where there is one. */
-const forge = ['test/forge/**/*.test.ts', 'test/git/forges/gitea-server.test.ts'];
+const forge = ['test/forge/**/*.test.ts', 'test/**/gitea-*.test.ts'];
 
 export default defineConfig({
   test: {

@@ -5,6 +5,7 @@ import type { Finding } from '../domain/assessment.ts';
 import type { SessionGit } from '../git/session-git.ts';
 import { runInSandbox } from '../sandbox/run-in-sandbox.ts';
 import type { Sandbox } from '../sandbox/sandbox.ts';
+import { SANDBOX_DIRECTORY } from '../sandbox/strays.ts';
 import { programsOf } from './command-words.ts';
 
 /** What commands are looked for in. */
@@ -62,7 +63,7 @@ function withoutDot(path: string): string {
 
 /** What the sandbox confirms, as `syntax\0…` and `program\0…`. */
 async function ask(sandbox: Sandbox, commands: readonly string[], programs: readonly string[]): Promise<Set<string>> {
-  const workspace = await mkdtemp(join(tmpdir(), 'holdfast-probe-'));
+  const workspace = await mkdtemp(join(tmpdir(), `${SANDBOX_DIRECTORY}${process.pid}-`)); // Swept after a crash.
   try {
     await sandbox.adopt(workspace);
     const argv = ['/bin/bash', '-c', script, 'probe', ...commands, '', ...programs];

@@ -1,24 +1,14 @@
-/** Against the Git LFS of a real Gitea, where GITEA_URL and GITEA_TOKEN (of somebody who may make repositories) name one; skipped elsewhere. */
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { lfsTransport } from '../../../src/activities/lfs-transport.ts';
 import { GitManager } from '../../../src/git/git-manager.ts';
 import { createSandbox } from '../../../src/sandbox/create-sandbox.ts';
 import { runInSandbox } from '../../../src/sandbox/run-in-sandbox.ts';
+import { callGitea as call, gitea, hasNoGitea } from '../../support/gitea.ts';
 import { openDirectory } from '../../support/open-directory.ts';
 
-const { GITEA_URL: baseUrl = '', GITEA_TOKEN: token = '' } = process.env;
+const { url: baseUrl, token } = gitea;
 const name = `holdfast-lfs-${process.pid}-${Date.now()}`;
 let owner = '';
-
-async function call(method: string, path: string, body?: object) {
-  const answer = await fetch(`${baseUrl}/api/v1${path}`, {
-    method,
-    headers: { authorization: `token ${token}`, 'content-type': 'application/json' },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
-  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-  return answer.status === 204 ? null : ((await answer.json()) as ReturnType<typeof JSON.parse>);
-}
 
 function manager() {
   const sandbox = createSandbox({ mode: 'bwrap' });
@@ -31,7 +21,7 @@ function manager() {
   return { git, sandbox };
 }
 
-describe.skipIf(baseUrl === '')('a real Gitea', () => {
+describe.skipIf(hasNoGitea)('the Git LFS of a real Gitea', () => {
   beforeAll(async () => {
     owner = (await call('GET', '/user')).login;
     await call('POST', '/user/repos', { name, auto_init: true, default_branch: 'main' });
