@@ -30,7 +30,9 @@ deadly(store.journal, 'append', 'append');
 deadly(store.journal, 'commit', 'commit');
 deadly(store.effects, 'begin', 'begin');
 deadly(WorkTree.prototype, 'capture', 'tree');
-if (moment === 'no-files') WorkTree.prototype.restore = () => new Promise(() => undefined);
+// A promise alone keeps no process alive: once the model's connection is idle, nothing else would.
+if (moment === 'no-files')
+  WorkTree.prototype.restore = () => new Promise(() => void setInterval(() => undefined, 1000));
 const snapshot = JSON.parse(readFileSync(snapshotFile, 'utf8')) as Snapshot;
 const input = { snapshot, maxTurns: 100, maxChunkMs: 60_000, limits: snapshot.limits, feedback: null, modelKey: 'key' };
 process.stdout.write(`${JSON.stringify(await runner.runChunk(input, new AbortController().signal))}\n`);
