@@ -51,7 +51,7 @@ export class CommitManager {
   async deliver(delivery: Delivery, signal: AbortSignal): Promise<Delivered> {
     const { snapshot, tree, verified } = delivery;
     const kind = snapshot.delivery;
-    if (tree === snapshot.base.tree && kind !== 'patch') {
+    if (kind !== 'patch' && !(await this.#differs(snapshot, tree))) {
       throw new HoldfastError('NO_CHANGES', 'The agent submitted a result, but no file differs from the base commit.');
     }
     await faultPoint('before:commit', snapshot.sessionId);
@@ -88,6 +88,13 @@ export class CommitManager {
     const signingKey = termsOf(snapshot).isSigned ? await this.#credentials.signingKey(sessionId) : undefined;
     const { tree: own } = await git.ownTree(snapshot, tree);
     return git.commitTree({ tree: own, parent: base.commit, message, author, atMs: createdAt, signingKey });
+  }
+
+  /** False for a commit that would change nothing, also where only the contents of pointers were exchanged for these. */
+  async #differs(snapshot: Snapshot, tree: string): Promise<boolean> {
+    if (tree === snapshot.base.tree) return false;
+    const git = this.#git.open(snapshot.sessionId);
+    return (await git.ownTree(snapshot, tree)).tree !== (await git.treeOf(snapshot.base.commit));
   }
 
   /** Answers the branch that has the commit: the one that was agreed, or that a person has chosen since. */

@@ -25,6 +25,7 @@ import type { Sandbox } from '../sandbox/sandbox.ts';
 import type { Claimant, FileState, Resumption } from '../store/journal.ts';
 import type { Store } from '../store/store.ts';
 import { FileRecorder } from './file-recorder.ts';
+import { moving } from './progress-watch.ts';
 import { SubAgentRecords } from './sub-agent-records.ts';
 import { SessionEgress, type EgressSettings } from './session-egress.ts';
 import { SetUp } from './set-up.ts';
@@ -171,7 +172,7 @@ export class ExecutionRunner {
     const redactor = await this.#store.redactorOf(sessionId);
     const git = this.#git.open(sessionId);
     const restorer = new TreeRestorer({ git, setUp: this.#setUp, snapshot, workTree, worker: this.#owner.name });
-    const filesReady = restorer.restore(newest, { signal, onProgress });
+    const filesReady = moving(onProgress, restorer.restore(newest, { signal, onProgress }));
     filesReady.catch((error: unknown) => broken.abort(error));
     if (!restorer.mayLag(newest)) await filesReady;
     const recorder = new FileRecorder({ store: this.#store, git, workTree, snapshot });

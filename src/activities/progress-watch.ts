@@ -3,6 +3,7 @@ import { HoldfastError } from '../domain/failure.ts';
 /** Work that is told to end gets so long to do it; an await that nothing will ever settle does not hear of it. */
 const SETTLE_MS = 5000;
 const CHECKS = 10;
+const PULSE_MS = 1000;
 
 /** Work that says that it moves. */
 type MovingWork<T> = (signal: AbortSignal, moved: () => void) => Promise<T>;
@@ -35,5 +36,15 @@ export async function whileItMoves<T>(limitMs: number, signal: AbortSignal, work
   } finally {
     clearInterval(timer);
     clearTimeout(leave);
+  }
+}
+
+/** Says that work moves for as long as it lasts: for work that has a limit of its own and cannot say so itself. */
+export async function moving<T>(moved: (() => void) | undefined, work: Promise<T>): Promise<T> {
+  const pulse = setInterval(() => moved?.(), PULSE_MS);
+  try {
+    return await work;
+  } finally {
+    clearInterval(pulse);
   }
 }

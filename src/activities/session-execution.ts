@@ -16,6 +16,7 @@ import { evidenceOf } from './evidence.ts';
 import type { ChunkOutcome, ExecutionRunner } from './execution-runner.ts';
 import type { VerificationOutcome } from './index.ts';
 import type { LeftBranches } from './left-branches.ts';
+import { moving } from './progress-watch.ts';
 import type { ReportWriter } from './report-writer.ts';
 import type { SnapshotBuilder } from './snapshot-builder.ts';
 import type { SourceImporter } from './source-importer.ts';
@@ -90,7 +91,7 @@ export class SessionExecution {
     const { snapshot } = await this.#load(sessionId, digest);
     if (reached !== undefined) await this.#assertReached(sessionId, reached);
     await store.check(); // Before the model is asked: what it answers could not be kept.
-    await sources.ensure(sessionId, signal);
+    await moving(onProgress, sources.ensure(sessionId, signal));
     await drift.lookAtDirectory(snapshot);
     const evidence = feedback && (await store.blobs.get(feedback.blob)).toString('utf8');
     const borders = { limits, maxTurns: chunk.maxTurns, maxChunkMs: chunk.maxMs };

@@ -9,6 +9,8 @@ import type { SnapshotBuilder } from './snapshot-builder.ts';
 import { verificationsOf } from './verification-records.ts';
 
 const PUSH_MS = 60_000;
+/** With contents for Git LFS before it; the end of a session may take ten minutes. */
+const UPLOAD_MS = 8 * 60_000;
 
 /** The ends at which the agent has done what it could, and somebody may want to go on from there. */
 const leavesBranch: ReadonlySet<FailureCode> = new Set(['CHECKS_FAILED', 'BLOCKED', 'NO_RESULT']);
@@ -96,7 +98,7 @@ export class WorkKeeper {
     delivery: Parameters<CommitManager['keep']>[0],
     signal: AbortSignal,
   ): Promise<Pick<Kept, 'branch' | 'commit' | 'problem'>> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(PUSH_MS)]);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(hasLfs(delivery.snapshot) ? UPLOAD_MS : PUSH_MS)]);
     try {
       return { ...(await this.#commits.keep(delivery, limit)), problem: null };
     } catch (error) {
@@ -104,6 +106,10 @@ export class WorkKeeper {
       return { branch: null, commit: null, problem: error instanceof Error ? error.message : String(error) };
     }
   }
+}
+
+function hasLfs({ source }: Snapshot): boolean {
+  return source.kind === 'repository' && source.lfs === true;
 }
 
 /** With `onRedEnd: best` the work of the best round, else the newest. */

@@ -7,7 +7,7 @@ const none = [
   /^running 0 tests$/m, // cargo
   /\bNo tests? (files? )?(found|to run|executed|ran)\b|\bno tests to run\b/i, // jest, vitest, surefire, mix, phpunit
   /^> Task \S*test NO-SOURCE$/im, // gradle
-  /\b0 (examples|tests), 0 failures\b|^\s*0 passing\b/m, // rspec, mix, mocha
+  /\b0 (examples|tests), 0 failures\b|^[ \t]*0 passing\b/m, // rspec, mix, mocha
   /\bNo test is available\b/, // dotnet
 ];
 
@@ -25,28 +25,37 @@ export function ranNoTest(log: string): boolean {
   return none.some((words) => words.test(log)) && !some.some((words) => words.test(log));
 }
 
-/** Where they say how many; of Go, which does not, the packages are counted. */
+/** A line in which pytest sums up. */
+const summary = /\bin [\d.]+s(?: \([\d:]+\))?[ =]*$/;
+
+/** Where they say how many; of Go, which does not, the packages are counted. Each takes a time that grows no faster than the line. */
 const counts = [
-  /^(?:# |ℹ )tests (\d+)/gm, // node --test
-  /^Ran (\d+) tests?\b/gm, // unittest
-  /\b(\d+) (?:passed|failed)\b(?=.* in [\d.]+s)/g, // pytest
-  /^running (\d+) tests?$/gm, // cargo
-  /^Tests:.*\b(\d+) total/gm, // jest
-  /^\s*Tests\s.*\((\d+)\)$/gm, // vitest
-  /^\s*(\d+) (?:passing|failing)\b/gm, // mocha
-  /\b(\d+) (?:examples?|tests?), \d+ failures?/g, // rspec, mix
-  /\bTests run: (\d+)/g, // surefire
-  /^OK \((\d+) tests?\b|^Tests: (\d+), Assertions/gm, // phpunit
-  /\bTotal:\s+(\d+), Duration/g, // dotnet
-  /^(?:ok|FAIL)\s+\S+\s+(?:[\d.]+s|\(cached\))/gm, // go
+  /^(?:# |ℹ )tests (\d+)/, // node --test
+  /^Ran (\d+) tests?\b/, // unittest
+  /^running (\d+) tests?$/, // cargo
+  /^Tests: .*\b(\d+) total/, // jest
+  /^[ \t]*Tests[ \t].*\((\d+)\)$/, // vitest
+  /^[ \t]*(\d+) (?:passing|failing)\b/, // mocha
+  /\b(\d+) (?:examples?|tests?), \d+ failures?/, // rspec, mix
+  /\bTests run: (\d+)/, // surefire
+  /^OK \((\d+) tests?\b/, // phpunit
+  /^Tests: (\d+), Assertions/, // phpunit in red
+  /\bTotal:[ \t]+(\d+), Duration/, // dotnet
+  /^(?:ok|FAIL)[ \t]+\S+[ \t]+(?:[\d.]+s|\(cached\))/, // go
 ];
 
 /**
  * How many tests were run by what a log says; null when no runner is known by it. Only good for a comparison with another run of the same
- * command: some runners say the same number twice.
+ * command: some runners say the same number twice. Whoever wrote the code that is tested may have written the log.
  */
 export function countTests(log: string): number | null {
-  const found = counts.flatMap((pattern) => [...log.matchAll(pattern)]);
-  if (found.length === 0) return null;
-  return found.reduce((sum, [, first, second]) => sum + Number(first ?? second ?? 1), 0);
+  const found = log.split('\n').flatMap(countsIn);
+  return found.length === 0 ? null : found.reduce((sum, count) => sum + count, 0);
+}
+
+function countsIn(line: string): number[] {
+  const found = counts.map((pattern) => pattern.exec(line)).find((match) => match !== null);
+  if (found !== undefined) return [Number(found[1] ?? 1)];
+  if (!summary.test(line)) return [];
+  return [...line.matchAll(/\b(\d+) (?:passed|failed)\b/g)].map(([, count]) => Number(count));
 }

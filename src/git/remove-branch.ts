@@ -3,8 +3,10 @@ import { createBareRepository, isRepository } from './bare-repository.ts';
 import { runRemote, type Remote } from './remote.ts';
 
 const ASK_MS = 30_000;
-/** Where GitHub and Gitea, and GitLab, show what a request is about, open or closed. */
-const REQUEST = /^refs\/(pull|merge-requests)\/\d+\/head$/;
+/** Where GitHub and Gitea, GitLab, and Bitbucket Server show what a request is about, open or closed. */
+const REQUEST = /^refs\/(?:(?:pull|merge-requests)\/\d+\/head|pull-requests\/\d+\/from)$/;
+/** What else is a request's. Where a forge shows only the merge of one (Azure DevOps), it cannot be told what it is about. */
+const OF_REQUEST = /^refs\/(pull|merge|change)/;
 
 /** What became of a branch that was to be removed; `requested`: a pull request is about its commit. */
 export type Removal = 'removed' | 'gone' | 'moved' | 'default' | 'requested';
@@ -27,7 +29,9 @@ export async function removeBranch(
   if (head === undefined) return 'gone';
   if (!commits.includes(head)) return 'moved';
   if (refs.some(([value, ref]) => ref === 'HEAD' && value === `ref: ${name}`)) return 'default';
-  if (refs.some(([value, ref = '']) => value === head && REQUEST.test(ref))) return 'requested';
+  const ofRequests = refs.filter(([, ref = '']) => OF_REQUEST.test(ref));
+  const isReadable = ofRequests.length === 0 || ofRequests.some(([, ref = '']) => REQUEST.test(ref));
+  if (!isReadable || ofRequests.some(([value, ref = '']) => value === head && REQUEST.test(ref))) return 'requested';
   if (!(await isRepository(gitDir))) await createBareRepository(gitDir);
   const lease = `--force-with-lease=${name}:${head}`;
   const push = ['push', '-q', lease, '--', remote.url, `:${name}`];

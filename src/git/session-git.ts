@@ -257,7 +257,7 @@ export class SessionGit {
   }
 
   /** The difference as a patch that `git apply` takes, binary files included. */
-  diff(from: string, to: string): Promise<string> {
+  diff(from: string, to: string): Promise<Buffer> {
     return patchBetween(this.gitDir, from, to);
   }
 

@@ -36,12 +36,14 @@ export class PushedBranchRecords {
 
   /**
    * What failed sessions have pushed to branches under the name that we give them, and have proposed to nobody. A branch that a caller
-   * named is the caller's, and a result that was delivered belongs to whoever asked for it.
+   * named is the caller's, a result that was delivered belongs to whoever asked for it, and what a session at work goes on from is needed.
    */
   async left(): Promise<LeftBranch[]> {
     const sql = `SELECT b.session_id AS id, b.branch AS branch, b.head AS head, s.repository AS repository
       FROM pushed_branches b JOIN sessions s ON s.id = b.session_id
       WHERE s.state = 'FAILED' AND NOT EXISTS (SELECT 1 FROM pull_requests p WHERE p.session_id = s.id)
+        AND NOT EXISTS (SELECT 1 FROM sessions w JOIN pushed_branches o ON o.session_id = s.id
+          WHERE w.state NOT IN ('COMPLETE', 'FAILED') AND w.base_json LIKE '%' || o.head || '%')
       ORDER BY b.session_id, b.at`;
     const rows = await this.#db.all(sql);
     const ours = rows.filter(({ id, branch }) => branch === workBranchOf(String(id)));

@@ -74,6 +74,16 @@ test('what was delivered, what was proposed, what is not over, and a branch that
   expect(heads()).toHaveLength(4);
 });
 
+test('a branch that a session at work goes on from stays until that one is over', async () => {
+  const { main, pushed, reaper, store } = await setting(true);
+  await pushed('ses_a', 'FAILED');
+  await pushed('ses_next', 'EXECUTING', 'feat/next');
+  await store.sessions.setBase('ses_next', { commit: main, tree: 't', ref: `refs/heads/${workBranchOf('ses_a')}` });
+  expect((await reaper.reap({ dryRun: true })).branches).toEqual([]);
+  await store.sessions.announce('ses_next', { rev: 2, state: 'COMPLETE', stage: 'completed', pause: null, at: 2 });
+  expect((await reaper.reap({ dryRun: true })).branches).toHaveLength(1);
+});
+
 test('a remote that is gone keeps no session', async () => {
   const { pushed, reaper, server, store } = await setting(true);
   await pushed('ses_a', 'FAILED');

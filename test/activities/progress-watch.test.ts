@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { whileItMoves } from '../../src/activities/progress-watch.ts';
+import { moving, whileItMoves } from '../../src/activities/progress-watch.ts';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -22,6 +22,19 @@ test('work that moves may take as long as it likes', async () => {
   });
   await vi.advanceTimersByTimeAsync(10 * LIMIT_MS);
   expect(await running).toBe('done');
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('work that has a limit of its own counts as moving for as long as it lasts, and no longer', async () => {
+  const limitMs = 3 * LIMIT_MS;
+  const running = whileItMoves(limitMs, never, async (signal, moved) => {
+    await moving(moved, new Promise((resolve) => setTimeout(resolve, 5 * limitMs)));
+    signal.throwIfAborted();
+    return aborted(signal);
+  });
+  const failure = running.catch((error: unknown) => error);
+  await vi.advanceTimersByTimeAsync(7 * limitMs);
+  expect(await failure).toMatchObject({ code: 'ATTEMPT_STALLED' });
   expect(vi.getTimerCount()).toBe(0);
 });
 

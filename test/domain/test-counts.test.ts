@@ -59,3 +59,19 @@ test.each<[string, string, number | null]>([
 ])('the number of tests that were run is read as %s says it', (_, log, number) => {
   expect(countTests(log)).toBe(number);
 });
+
+test.each<[string, string]>([
+  ['blank lines', '\n'.repeat(1_000_000)],
+  ['carriage returns', '\r'.repeat(1_000_000)],
+  ['spaces', ' '.repeat(1_000_000)],
+  ['summaries without an end', '1 passed '.repeat(120_000)],
+  ['times', 'in 1'.repeat(250_000)],
+  ['totals', `Tests: ${'1 '.repeat(500_000)}`],
+  ['parentheses', `Tests ${'(1'.repeat(500_000)}`],
+  ['digits', '1'.repeat(1_000_000)],
+  ['packages', 'ok '.repeat(300_000)],
+])('a megabyte of %s is read through at once, for the worker does nothing else meanwhile', (_, log) => {
+  const started = performance.now();
+  expect([countTests(log), ranNoTest(log)]).toEqual([null, false]);
+  expect(performance.now() - started).toBeLessThan(5_000); // Square time would be an hour.
+});

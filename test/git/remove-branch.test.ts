@@ -62,8 +62,8 @@ test.each([
   expect(head()).toBe(theirs);
 });
 
-test.each(['refs/pull/7/head', 'refs/merge-requests/7/head'])(
-  'a branch whose commit a request is about, as %s tells, stays',
+test.each(['refs/pull/7/head', 'refs/merge-requests/7/head', 'refs/pull-requests/7/from', 'refs/pull/7/merge'])(
+  'a branch whose commit a request is about, or may be, as %s tells, stays',
   async (ref) => {
     const { git, head, ours, remove } = await setting();
     git('update-ref', ref, ours);

@@ -115,7 +115,7 @@ test.each([
   const first = await workTree.snapshot(tree);
   await agent(workTree, 'echo more >> a.txt');
   const second = await workTree.snapshot(first);
-  expect(await session.diff(first, second)).toContain('+more');
+  expect((await session.diff(first, second)).toString()).toContain('+more');
   await workTree.restore(first);
   expect(existsSync(join(workTree.spec.workspace, 'RAN'))).toBe(false);
 });

@@ -33,8 +33,8 @@ interface Changed {
 }
 
 /**
- * Puts pointers in the place of contents. A file that is as the base had it gets its own pointer back, to the byte; every other one goes
- * to Git LFS if the rules of the tree (.gitattributes) say so.
+ * Puts pointers in the place of contents, where the rules of the tree (.gitattributes) say so: a file that is as the base had it gets its
+ * own pointer back, to the byte; every other one goes to Git LFS. A file that is no longer under them keeps its content.
  * @param base the trees of the base: as its commit has it, and with contents
  */
 export async function withPointers(
@@ -46,18 +46,17 @@ export async function withPointers(
   const contentOf = new Map(filled.map(({ path, object }) => [path, object]));
   const changed = await changedFiles(gitDir, base.pointers, tree);
   const isOfBase = ({ before, object, path }: Changed) => before !== '' && contentOf.get(path) === object;
-  const known = changed.filter(isOfBase).map((file) => ({ ...file, object: file.before }));
+  const governed = await governedBy(gitDir, tree, changed);
+  const known = governed.filter(isOfBase).map((file) => ({ ...file, object: file.before }));
   const fresh = await freshContents(
     gitDir,
-    tree,
-    changed.filter((file) => !isOfBase(file)),
+    governed.filter((file) => !isOfBase(file)),
   );
-  const pointers = await Promise.all(
-    fresh.map(async (file) => {
-      const stdin = pointerText(file);
-      return { ...file, object: await plumbLine(gitDir, ['hash-object', '-w', '--stdin'], { stdin }) };
-    }),
-  );
+  const pointers: Changed[] = [];
+  for (const file of fresh) {
+    const stdin = pointerText(file);
+    pointers.push({ ...file, object: await plumbLine(gitDir, ['hash-object', '-w', '--stdin'], { stdin }) });
+  }
   return { tree: await withFiles(gitDir, tree, [...known, ...pointers]), uploads: fresh };
 }
 
@@ -81,13 +80,8 @@ async function changedFiles(gitDir: string, from: string, to: string): Promise<C
   return changed;
 }
 
-/** Those of some files that Git LFS is to keep and has not: no pointers yet, and not empty (git-lfs, docs/spec.md). */
-async function freshContents(
-  gitDir: string,
-  tree: string,
-  files: readonly Changed[],
-): Promise<(LfsUpload & Changed)[]> {
-  const governed = await governedBy(gitDir, tree, files);
+/** Those of some files under the rules that Git LFS has not: no pointers yet, and not empty (git-lfs, docs/spec.md). */
+async function freshContents(gitDir: string, governed: readonly Changed[]): Promise<(LfsUpload & Changed)[]> {
   const ids = governed.map(({ object }) => object);
   const stdin = ids.map((id) => `${id}\n`).join('');
   const sizes =

@@ -17,7 +17,7 @@ const MAX_RULES_BYTES = 2 ** 20;
 export async function lfsFilesIn(gitDir: string, tree: string, entries: readonly TreeEntry[]): Promise<LfsFile[]> {
   const rules = entries.filter(({ path, bytes }) => /(^|\/)\.gitattributes$/.test(path) && bytes <= MAX_RULES_BYTES);
   const texts = await readBlobs(gitDir, [...new Set(rules.filter(isFile).map(({ object }) => object))]);
-  if (!texts.some((text) => /^[^#\n]*\sfilter=lfs(\s|$)/m.test(text.toString('utf8')))) return [];
+  if (!texts.some((text) => /[ \t]filter=lfs(\s|$)/m.test(text.toString('utf8')))) return [];
   const candidates = entries.filter((entry) => isFile(entry) && mayBePointer(entry.bytes));
   const contents = await readBlobs(
     gitDir,

@@ -97,6 +97,7 @@ export class LfsServer {
   async #batch(operation: 'download' | 'upload', pointers: readonly LfsPointer[]): Promise<ObjectAnswer[]> {
     const objects = pointers.map(({ oid, size }) => ({ oid, size }));
     const answer = await this.#send({
+      mayBeRefused: true,
       method: 'POST',
       url: `${this.#place.endpoint}/objects/batch`,
       headers: { accept: JSON_TYPE, 'content-type': JSON_TYPE, ...this.#authorization() },
@@ -120,7 +121,10 @@ export class LfsServer {
     const given = Object.entries(header).filter(([name]) => !ownHeaders.has(name.toLowerCase()));
     const isGiven = given.some(([name]) => name.toLowerCase() === 'authorization');
     const own = isOwn && !isGiven ? this.#authorization() : {};
+    // A link that the server signed may have run out meanwhile: that is no fault of the token.
+    const mayBeRefused = Object.keys(own).length > 0;
     return this.#send({
+      mayBeRefused,
       method,
       url: href,
       headers: { ...type, ...own, ...Object.fromEntries(given) },
@@ -128,14 +132,17 @@ export class LfsServer {
     });
   }
 
-  async #send(request: Omit<LfsRequest, 'ca' | 'signal'>): Promise<LfsAnswer> {
+  async #send({
+    mayBeRefused,
+    ...request
+  }: Omit<LfsRequest, 'ca' | 'signal'> & { readonly mayBeRefused: boolean }): Promise<LfsAnswer> {
     const isOwn = new URL(request.url).origin === new URL(this.#place.endpoint).origin;
     const ca = isOwn ? this.#place.credentials?.ca : undefined;
     const answer = await this.#transport({ ...request, ca, signal: this.#signal });
     if (answer.status >= 200 && answer.status < 300) return answer;
     answer.body.destroy();
     const where = `${new URL(request.url).origin} answers ${request.method} with ${answer.status}`;
-    if (answer.status === 401 || answer.status === 403)
+    if (mayBeRefused && (answer.status === 401 || answer.status === 403))
       throw new HoldfastError('REPOSITORY_AUTH_FAILED', `The Git LFS of ${this.#place.endpoint} is refused: ${where}.`);
     throw failed(where);
   }

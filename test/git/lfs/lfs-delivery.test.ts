@@ -75,6 +75,7 @@ test('the rules count as the agent leaves them: a file that they no longer give 
   const { text, uploads } = await deliver();
   expect(uploads.map(({ path }) => path)).toEqual(['x.dat']);
   expect(await text('y.bin')).toBe('bin');
+  expect(await text('a.bin')).toBe(big.toString());
 });
 
 test('an .lfsconfig of the agent does not lead what is sent elsewhere', async () => {
@@ -87,6 +88,11 @@ test('an .lfsconfig of the agent does not lead what is sent elsewhere', async ()
 
 test.each([
   ['refuses the token', { status: () => 401 }, 'REPOSITORY_AUTH_FAILED'],
+  [
+    'lets a link run out',
+    { header: { authorization: 'Bearer run-out' }, status: (what: string) => (what === 'upload' ? 403 : undefined) },
+    'LFS_FAILED',
+  ],
   ['is full', { status: (what: string) => (what === 'upload' ? 507 : undefined) }, 'LFS_FAILED'],
   [
     'has lost the file when it is looked for',
