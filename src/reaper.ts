@@ -86,6 +86,7 @@ export class Reaper {
       removed: !dryRun,
     };
   }
+
   /** A remote that does not answer, or refuses, keeps no session: its branch is then left to people. */
   async #expire(sessionId: string): Promise<void> {
     await this.#branches.remove(sessionId).catch(() => undefined);

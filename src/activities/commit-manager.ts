@@ -4,7 +4,7 @@ import { HoldfastError } from '../domain/failure.ts';
 import type { Delivered, DeliveredRequest } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import { faultPoint } from '../fault-point.ts';
-import type { GitManager } from '../git/git-manager.ts';
+import type { GitManager, Pointed } from '../git/git-manager.ts';
 import type { Store } from '../store/store.ts';
 import { commitMessage } from './commit-message.ts';
 import type { Credentials } from './credentials.ts';
@@ -51,15 +51,16 @@ export class CommitManager {
   async deliver(delivery: Delivery, signal: AbortSignal): Promise<Delivered> {
     const { snapshot, tree, verified } = delivery;
     const kind = snapshot.delivery;
-    if (kind !== 'patch' && !(await this.#differs(snapshot, tree))) {
+    const own = await this.#git.open(snapshot.sessionId).ownTree(snapshot, tree);
+    if (kind !== 'patch' && !(await this.#differs(snapshot, tree, own))) {
       throw new HoldfastError('NO_CHANGES', 'The agent submitted a result, but no file differs from the base commit.');
     }
     await faultPoint('before:commit', snapshot.sessionId);
-    const commit = await this.commit(delivery);
+    const commit = await this.#commit(delivery, own);
     await faultPoint('after:commit', snapshot.sessionId);
     if (kind === 'directory') await this.#apply(snapshot, tree);
     if (!isPushed(kind)) return { kind, branch: null, commit, tree, verified };
-    const branch = await this.#push(snapshot, { commit, tree }, signal);
+    const branch = await this.#push(snapshot, { commit, own }, signal);
     if (kind === 'branch') return { kind, branch, commit, tree, verified };
     const pullRequest = await this.#propose(delivery, { branch, commit }, signal);
     return { kind, branch, commit, tree, verified, pullRequest };
@@ -72,35 +73,33 @@ export class CommitManager {
   async keep(delivery: Delivery, signal: AbortSignal): Promise<{ branch: string | null; commit: string | null }> {
     const { snapshot, tree } = delivery;
     if (!isPushed(snapshot.delivery) || tree === snapshot.base.tree) return { branch: null, commit: null };
-    const commit = await this.commit(delivery);
-    return { branch: await this.#push(snapshot, { commit, tree }, signal), commit };
+    const own = await this.#git.open(snapshot.sessionId).ownTree(snapshot, tree);
+    const commit = await this.#commit(delivery, own);
+    return { branch: await this.#push(snapshot, { commit, own }, signal), commit };
   }
 
   /**
    * The commit of a result: parent, tree, author, dates and message come from the snapshot, so it is always the same one.
    * @throws HoldfastError SIGNING_KEY_MISSING
    */
-  async commit(delivery: Delivery): Promise<string> {
-    const { snapshot, tree } = delivery;
+  async #commit(delivery: Delivery, { tree }: Pointed): Promise<string> {
+    const { snapshot } = delivery;
     const message = commitMessage(delivery);
     const { author, base, createdAt, sessionId } = snapshot;
-    const git = this.#git.open(sessionId);
     const signingKey = termsOf(snapshot).isSigned ? await this.#credentials.signingKey(sessionId) : undefined;
-    const { tree: own } = await git.ownTree(snapshot, tree);
-    return git.commitTree({ tree: own, parent: base.commit, message, author, atMs: createdAt, signingKey });
+    const facts = { tree, parent: base.commit, message, author, atMs: createdAt, signingKey };
+    return this.#git.open(sessionId).commitTree(facts);
   }
 
   /** False for a commit that would change nothing, also where only the contents of pointers were exchanged for these. */
-  async #differs(snapshot: Snapshot, tree: string): Promise<boolean> {
-    if (tree === snapshot.base.tree) return false;
-    const git = this.#git.open(snapshot.sessionId);
-    return (await git.ownTree(snapshot, tree)).tree !== (await git.treeOf(snapshot.base.commit));
+  async #differs({ base, sessionId }: Snapshot, tree: string, own: Pointed): Promise<boolean> {
+    return tree !== base.tree && own.tree !== (await this.#git.open(sessionId).treeOf(base.commit));
   }
 
   /** Answers the branch that has the commit: the one that was agreed, or that a person has chosen since. */
   async #push(
     snapshot: Snapshot,
-    { commit, tree }: { readonly commit: string; readonly tree: string },
+    { commit, own }: { readonly commit: string; readonly own: Pointed },
     signal: AbortSignal,
   ): Promise<string> {
     const { sessionId, source } = snapshot;
@@ -111,8 +110,7 @@ export class CommitManager {
     if (expected === commit) return branch; // The push of an attempt that died before it could say so.
     if (isDefault && !termsOf(snapshot).allowDefaultBranch) throw defaultBranchRefused(branch);
     if (!mayPushOver(snapshot, branch, expected)) throw diverged(branch, expected);
-    const { uploads } = await this.#git.open(sessionId).ownTree(snapshot, tree);
-    await this.#git.upload({ sessionId, tree: snapshot.base.tree, ...remote }, uploads);
+    await this.#git.upload({ sessionId, tree: snapshot.base.tree, ...remote }, own.uploads);
     await this.#store.pushedBranches.note({ sessionId, branch, commit, at: Date.now() });
     await faultPoint('before:push-sent', sessionId);
     await this.#git.push({ sessionId, commit, expected, ...remote });

@@ -172,7 +172,7 @@ export class ExecutionRunner {
     const redactor = await this.#store.redactorOf(sessionId);
     const git = this.#git.open(sessionId);
     const restorer = new TreeRestorer({ git, setUp: this.#setUp, snapshot, workTree, worker: this.#owner.name });
-    const filesReady = moving(onProgress, restorer.restore(newest, { signal, onProgress }));
+    const filesReady = moving(onProgress, restorer.restore(newest, signal));
     filesReady.catch((error: unknown) => broken.abort(error));
     if (!restorer.mayLag(newest)) await filesReady;
     const recorder = new FileRecorder({ store: this.#store, git, workTree, snapshot });

@@ -1,5 +1,6 @@
 import type { ContractItem } from '../domain/contract.ts';
 import type { Drift } from '../domain/drift.ts';
+import { firstNames } from '../domain/first-names.ts';
 import { incrementalRule } from '../domain/incremental.ts';
 import type { State } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
@@ -91,17 +92,14 @@ export function skippedOf(facts: {
       .filter(({ verdict, note }) => verdict === 'not_run' || note !== null)
       .map(({ tool, files, note }) => `Syntax not checked (${tool}, ${files} changed files): ${note}`),
     ...(altered.length > 0 ? [`The change alters what judges it, look at it yourself: ${altered.join(', ')}`] : []),
-    ...(putBack.length > 0 ? [`Put back, and not delivered, for it lies in submodules: ${named(putBack)}`] : []),
+    ...(putBack.length > 0
+      ? [`Put back, and not delivered, for it lies in submodules: ${firstNames(putBack, MAX_NAMED)}`]
+      : []),
     ...items
       .filter(({ state }) => state === 'unverified')
       .map(({ kind, name, evidence }) => `Not proven before the start: ${kind} ${name} (${evidence})`),
     ...(problem === null ? [] : [`The work is not on its branch: ${problem}`]),
   ];
-}
-
-function named(paths: readonly string[]): string {
-  const more = paths.length > MAX_NAMED ? ` and ${paths.length - MAX_NAMED} more` : '';
-  return `${paths.slice(0, MAX_NAMED).join(', ')}${more}`;
 }
 
 /** Shell commands that get base and result and run the checks again. */

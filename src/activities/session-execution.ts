@@ -120,10 +120,11 @@ export class SessionExecution {
     const found = await verifier.verify(snapshot, settled, iteration, signal);
     const { accepted, standing, summary, verification } = found;
     await faultPoint('after:verification', sessionId);
+    const outcome = { accepted, verified: standing.verified, summary };
+    if (accepted) return { ...outcome, evidence: null };
     const putBack = (await git.changes(settled, tree)).map(({ path }) => path);
-    const said = accepted ? null : evidenceOf(verification, putBack);
-    const evidence = said === null ? null : await this.#keepEvidence(sessionId, said, iteration + 1);
-    return { accepted, verified: standing.verified, summary, evidence };
+    const evidence = await this.#keepEvidence(sessionId, evidenceOf(verification, putBack), iteration + 1);
+    return { ...outcome, evidence };
   }
 
   /** Commits the result and brings it where the task wants it; what was delivered stays so, whatever became of it there since. */

@@ -31,7 +31,6 @@ export interface SetUpJob {
   /** The logs become artifacts `setup/<name>-<n>.log`. */
   readonly name: string;
   readonly signal: AbortSignal;
-  readonly onProgress?: (() => void) | undefined;
 }
 
 /**
@@ -68,10 +67,8 @@ export class SetUp {
     for (const [index, command] of commands.entries()) {
       const once = (artifact: string): Promise<CheckEnd> =>
         runLogged(this.#parts, { sessionId, command, spec, env, artifact, signal });
-      job.onProgress?.();
       const first = await once(`setup/${name}-${index + 1}.log`);
       if (isGreen(first)) continue;
-      job.onProgress?.();
       const again = await once(`setup/${name}-${index + 1}-again.log`); // A registry may have hiccuped.
       if (!isGreen(again)) return again;
     }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { firstNames } from '../domain/first-names.ts';
 import type { SyntaxCheck } from '../domain/verdict.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import { runInSandbox } from '../sandbox/run-in-sandbox.ts';
@@ -6,6 +7,7 @@ import type { Sandbox, SandboxLimits, SandboxSpec } from '../sandbox/sandbox.ts'
 import { syntaxScript, syntaxTools, TOOL_ABSENT, type SyntaxTool } from './syntax-tools.ts';
 
 const MAX_FILES = 1000;
+const MAX_NAMED = 3;
 const TIMEOUT_MS = 5 * 60_000;
 
 /** A change to be checked. */
@@ -51,7 +53,7 @@ export class SyntaxChecker {
     const checks: SyntaxCheck[] = [];
     for (const [tool, paths] of groups) {
       if (tool === null) {
-        checks.push(notRun('none', paths.length, `no tool reads ${namesOf(paths)}`));
+        checks.push(notRun('none', paths.length, `no tool reads ${firstNames(paths, MAX_NAMED)}`));
         continue;
       }
       const after = await read(tool, paths.slice(0, MAX_FILES), tree);
@@ -91,9 +93,9 @@ function verdictOn(
   after: Readings,
   before: Readings | null,
 ): SyntaxCheck {
-  if ('note' in after) return notRun(name, paths.length, `${after.note}: ${namesOf(paths)}`);
+  if ('note' in after) return notRun(name, paths.length, `${after.note}: ${firstNames(paths, MAX_NAMED)}`);
   const told = after.readings.filter(({ state }) => state !== 'unknown');
-  if (told.length === 0) return notRun(name, paths.length, `${name} cannot judge ${namesOf(paths)}`);
+  if (told.length === 0) return notRun(name, paths.length, `${name} cannot judge ${firstNames(paths, MAX_NAMED)}`);
   const bad = told.filter(({ state }) => state === 'bad');
   const known = before !== null && 'readings' in before ? before.readings : [];
   const old = new Set(known.filter(({ state }) => state === 'bad').map(({ path }) => path));
@@ -119,8 +121,4 @@ function readingsOf(output: Buffer): Reading[] {
 
 function notRun(tool: string, files: number, note: string): SyntaxCheck {
   return { tool, files, verdict: 'not_run', faults: [], note };
-}
-
-function namesOf(paths: readonly string[]): string {
-  return `${paths.slice(0, 3).join(', ')}${paths.length > 3 ? ` and ${paths.length - 3} more` : ''}`;
 }

@@ -45,17 +45,14 @@ export class TreeRestorer {
    * Makes the files equal these, ready to be worked with.
    * @throws HoldfastError SETUP_FAILED, GIT_FAILED, STORAGE_FAILED, SANDBOX_UNAVAILABLE
    */
-  async restore(
-    files: FileState,
-    run: { readonly signal: AbortSignal; readonly onProgress: (() => void) | undefined },
-  ): Promise<void> {
+  async restore(files: FileState, signal: AbortSignal): Promise<void> {
     if (await this.#isAt(files)) return;
     this.#marker.clear();
     await this.#workTree.restore(files.tree, files.kept);
     const { sandbox, sessionId, setup: commands = [] } = this.#snapshot;
     const { network, limits = {} } = sandbox;
-    const job = { sessionId, commands, network, limits, workTree: this.#workTree, files, name: 'agent' };
-    const failed = await this.#setUp.run({ ...job, ...run });
+    const job = { sessionId, commands, network, limits, workTree: this.#workTree, files, name: 'agent', signal };
+    const failed = await this.#setUp.run(job);
     if (failed !== null) throw setupFailed(failed);
     if (!this.#lost.isKnown()) this.#lost.set(await this.#workTree.absent(await this.#absent(files)));
     this.#marker.set(files);

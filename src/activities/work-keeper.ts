@@ -2,6 +2,7 @@ import { HoldfastError, type FailureCode } from '../domain/failure.ts';
 import { bestOf, standingOf, type Verification } from '../domain/gate.ts';
 import type { Frozen, State } from '../domain/session.ts';
 import { verificationOf, type Snapshot } from '../domain/snapshot.ts';
+import { usesLfs } from '../domain/task.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { Store } from '../store/store.ts';
 import type { CommitManager } from './commit-manager.ts';
@@ -98,7 +99,10 @@ export class WorkKeeper {
     delivery: Parameters<CommitManager['keep']>[0],
     signal: AbortSignal,
   ): Promise<Pick<Kept, 'branch' | 'commit' | 'problem'>> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(hasLfs(delivery.snapshot) ? UPLOAD_MS : PUSH_MS)]);
+    const limit = AbortSignal.any([
+      signal,
+      AbortSignal.timeout(usesLfs(delivery.snapshot.source) ? UPLOAD_MS : PUSH_MS),
+    ]);
     try {
       return { ...(await this.#commits.keep(delivery, limit)), problem: null };
     } catch (error) {
@@ -106,10 +110,6 @@ export class WorkKeeper {
       return { branch: null, commit: null, problem: error instanceof Error ? error.message : String(error) };
     }
   }
-}
-
-function hasLfs({ source }: Snapshot): boolean {
-  return source.kind === 'repository' && source.lfs === true;
 }
 
 /** With `onRedEnd: best` the work of the best round, else the newest. */

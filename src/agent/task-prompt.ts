@@ -1,4 +1,5 @@
 import type { Snapshot } from '../domain/snapshot.ts';
+import { usesLfs } from '../domain/task.ts';
 
 const inputsOnly = `These directories are other repositories: inputs, of which nothing is delivered. Change nothing in them; what is changed there is put
 back before the checks.`;
@@ -21,7 +22,7 @@ export function taskPromptFor(snapshot: Snapshot): string {
       'submodules',
       submodules.length === 0 ? '' : `${inputsOnly}\n${lines(submodules.map(({ path }) => path))}`,
     ),
-    ...section('lfs', snapshot.source.kind === 'repository' && snapshot.source.lfs === true ? contentsHere : ''),
+    ...section('lfs', usesLfs(snapshot.source) ? contentsHere : ''),
     ...section('files', lines(files.slice(0, 100).map(({ path }) => path))),
   ].join('\n\n');
 }

@@ -1,4 +1,5 @@
 import { isAlwaysGreen } from './always-green.ts';
+import { firstNames } from './first-names.ts';
 import type { Check, SyntaxCheck, Verdict } from './verdict.ts';
 
 const MAX_NAMED = 3;
@@ -94,11 +95,10 @@ function reservationsOn({ checks, altered = [] }: Judged): string[] {
   const flaky = checks.filter(({ verdict }) => verdict === 'flaky').length;
   const proving = checks.filter(({ command, verdict }) => verdict !== 'flaky' && !isAlwaysGreen(command));
   // An agent chose these names, and forges render them: only letters, digits and plain signs are shown.
-  const names = altered.slice(0, MAX_NAMED).map((path) => path.replace(/[^\p{L}\p{N}_+=:,./-]/gu, '?'));
-  const more = altered.length > MAX_NAMED ? ` and ${altered.length - MAX_NAMED} more` : '';
+  const names = altered.map((path) => path.replace(/[^\p{L}\p{N}_+=:,./-]/gu, '?'));
   return [
     ...(flaky > 0 ? [`${flaky} of ${checks.length} flaky`] : []),
-    ...(altered.length > 0 ? [`the change alters what judges it: ${names.join(', ')}${more}`] : []),
+    ...(altered.length > 0 ? [`the change alters what judges it: ${firstNames(names, MAX_NAMED)}`] : []),
     ...lessTested(checks),
     ...(proving.length === 0 ? ['every command that is green is so whatever the work is'] : []),
     ...(proving.length > 0 && proving.every(({ claimed }) => claimed === true)

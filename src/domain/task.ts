@@ -20,6 +20,11 @@ export const Source = z.discriminatedUnion('kind', [
 ]);
 export type Source = z.infer<typeof Source>;
 
+/** True when the files that Git LFS keeps are to be there with their content. */
+export function usesLfs(source: Source): boolean {
+  return source.kind === 'repository' && source.lfs === true;
+}
+
 /** Where the skill's text comes from. */
 export const SkillSource = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('inline'), text: z.string() }),

@@ -289,4 +289,5 @@ function urlOf(source: Source): string {
   throw new HoldfastError('INVALID_REQUEST', 'A directory has no remote to push to.');
 }
 
+export type { Pointed } from './lfs/lfs-delivery.ts';
 export type { Change } from './tree-changes.ts';

@@ -15,9 +15,7 @@ const line = /^([0-9a-f]{40,64}) ([0-9a-f]{64})$/gm;
  * @param directory of the repository that the blobs are borrowed from
  */
 export async function hashBlobsOnce(gitDir: string, directory: string, objects: readonly string[]): Promise<string[]> {
-  const file = join(directory, NAME);
-  const known = await recall(file);
-  const fresh = [...new Set(objects)].filter((object) => !known.has(object));
+  const { file, fresh, known } = await lookUp(directory, objects);
   const hashes = await hashBlobs(gitDir, fresh);
   for (const [index, object] of fresh.entries()) known.set(object, hashes[index] ?? '');
   if (fresh.length > 0) await remember(file, known).catch(() => undefined); // It only costs time again.
@@ -31,13 +29,18 @@ export async function hashBlobsAhead(
   objects: readonly string[],
   until: AbortSignal,
 ): Promise<void> {
-  const file = join(directory, NAME);
-  const known = await recall(file);
-  const fresh = [...new Set(objects)].filter((object) => !known.has(object));
+  const { file, fresh } = await lookUp(directory, objects);
   if (fresh.length === 0 || until.aborted) return;
   const hashes = await hashInOneProcess({ gitDir, objects: fresh }, until);
   const learnt = hashes.map((sha256, index) => [fresh[index] ?? '', sha256] as const);
   await remember(file, new Map([...(await recall(file)), ...learnt])); // It took a while: others may have come.
+}
+
+/** What is remembered, and those of some blobs that are not. */
+async function lookUp(directory: string, objects: readonly string[]) {
+  const file = join(directory, NAME);
+  const known = await recall(file);
+  return { file, known, fresh: [...new Set(objects)].filter((object) => !known.has(object)) };
 }
 
 async function recall(file: string): Promise<Map<string, string>> {

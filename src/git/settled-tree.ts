@@ -1,5 +1,5 @@
 import type { Submodule } from '../domain/base-size.ts';
-import type { Source } from '../domain/task.ts';
+import { usesLfs, type Source } from '../domain/task.ts';
 import { withLinks, withModules } from './composed-tree.ts';
 import { withPointers, type Pointed } from './lfs/lfs-delivery.ts';
 import { plumbList } from './plumbing.ts';
@@ -19,7 +19,7 @@ export interface ComposedBase {
 export async function ownTree(gitDir: string, composed: ComposedBase, tree: string): Promise<Pointed> {
   const { base, source, submodules = [] } = composed;
   const linked = await withLinks(gitDir, tree, outermost(submodules));
-  if (source.kind === 'directory' || source.lfs !== true) return { tree: linked, uploads: [] };
+  if (!usesLfs(source)) return { tree: linked, uploads: [] };
   return withPointers(gitDir, { pointers: `${base.commit}^{tree}`, contents: base.tree }, linked);
 }
 

@@ -1,22 +1,13 @@
-import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { probeRemote } from '../../src/git/probe-remote.ts';
+import { behind } from '../support/plant-repository.ts';
 import { credentials, gitSetting } from './setting.ts';
 
 async function remote() {
   const { git: manager, server } = await gitSetting();
   const url = await server.createRepository('app', { 'a.txt': 'one\n' });
-  const who = [
-    '-c',
-    'safe.directory=*',
-    '-c',
-    'user.name=x',
-    '-c',
-    'user.email=x@y',
-    '--git-dir',
-    server.pathOf('app'),
-  ];
-  const git = (...args: string[]): string => execFileSync('git', [...who, ...args], { encoding: 'utf8' }).trim();
+  const run = behind(server.pathOf('app'));
+  const git = (...args: string[]): string => run(args);
   const commitOn = (parent: string, message: string): string =>
     git('commit-tree', 'main^{tree}', '-p', parent, '-m', message);
   return { manager, url, git, commitOn, probe: (ref?: string) => probeRemote({ url, credentials }, ref) };

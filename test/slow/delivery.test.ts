@@ -6,6 +6,7 @@ import { forgeKinds } from '../../src/domain/forge.ts';
 import { deliveryOf } from '../api/forge-deliveries.ts';
 import { canary } from '../support/canary-scan.ts';
 import { startFakeForge } from '../support/forges/fake-forge.ts';
+import { behind } from '../support/plant-repository.ts';
 import { canaries, startSetting, type Setting } from '../support/scripted-setting.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -34,19 +35,9 @@ done
 
 /** Moves a branch to a commit of somebody else, or makes it there. */
 function takeBranch(repository: string, branch: string): string {
-  const own = [
-    '-c',
-    'safe.directory=*',
-    '-c',
-    'user.name=x',
-    '-c',
-    'user.email=x@y',
-    '--git-dir',
-    setting.git.pathOf(repository),
-  ];
-  const git = (...args: string[]) => execFileSync('git', [...own, ...args], { encoding: 'utf8' }).trim();
-  const commit = git('commit-tree', 'main^{tree}', '-p', 'main', '-m', 'somebody else was here');
-  git('update-ref', `refs/heads/${branch}`, commit);
+  const git = behind(setting.git.pathOf(repository));
+  const commit = git(['commit-tree', 'main^{tree}', '-p', 'main', '-m', 'somebody else was here']);
+  git(['update-ref', `refs/heads/${branch}`, commit]);
   return commit;
 }
 
@@ -189,15 +180,8 @@ test('a comment that asks starts a session that goes on with the branch: one req
   expect(next).toMatchObject({ state: 'COMPLETE', result: { branch, pullRequest: { number: 1 } } });
   expect(remoteSha(repository, branch)).toBe(next.result.commit);
   expect(fileAt(repository, branch, 'mark.txt')).toBe('first\n'.repeat(4) + 'second\n'.repeat(4));
-  const parent = execFileSync('git', [
-    '-c',
-    'safe.directory=*',
-    '--git-dir',
-    git.pathOf(repository),
-    'rev-parse',
-    `${branch}^`,
-  ]);
-  expect(parent.toString().trim()).toBe(commit);
+  const parent = behind(git.pathOf(repository))(['rev-parse', `${branch}^`]);
+  expect(parent).toBe(commit);
   expect(fake.state.requests).toHaveLength(1);
   expect(fake.state.requests[0]?.body).toContain(next.snapshot.digest);
   expect(fake.state.comments.map(({ body }) => body.includes(next.result.commit))).toEqual([true]);
@@ -216,13 +200,6 @@ test('a patch leaves the repository alone, and git applies it to the base', asyn
   run(['clone', '-q', git.pathOf('patched'), '.']);
   run(['apply', '-'], (await holdfast.call('GET', `/api/sessions/${id}/diff`)).body as string);
   expect(readFileSync(join(work, 'mark.txt'), 'utf8')).toBe('it\n'.repeat(4));
-  const branches = execFileSync('git', [
-    '--git-dir',
-    git.pathOf('patched'),
-    '-c',
-    'safe.directory=*',
-    'branch',
-    '--list',
-  ]);
-  expect([branches.toString().trim(), remoteSha('patched', 'main')]).toEqual(['* main', before]);
+  const branches = behind(git.pathOf('patched'))(['branch', '--list']);
+  expect([branches, remoteSha('patched', 'main')]).toEqual(['* main', before]);
 });
