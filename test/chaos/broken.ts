@@ -27,9 +27,14 @@ function isNoticed(mutation: Mutation): boolean {
       encoding: 'utf8',
     });
     const red = status === 1 && cells.points.every((point) => stdout.includes(`RED ${point}`)) && stdout.includes(law);
-    process.stdout.write(`${stdout}${stderr}== ${red ? 'noticed' : 'NOT NOTICED'}\n`);
+    process.stdout.write(red ? `${verdicts(stdout)}\n== noticed\n` : `${stdout}${stderr}== NOT NOTICED\n`);
     return red;
   } finally {
     rmSync(checkout, { recursive: true, force: true });
   }
+}
+
+/** The cells that turned red and what they violated, without their long stories. */
+function verdicts(stdout: string): string {
+  return (stdout.match(/^ {2}RED .*(?:\n {4}.*)*|^\d+ passed, .*/gmu) ?? []).join('\n');
 }

@@ -30,42 +30,64 @@ const ground = await Ground.start(values.checkout);
 for (const signal of ['SIGTERM', 'SIGINT'] as const)
   process.once(signal, () => void ground.close().then(() => process.exit(1)));
 try {
-  const { passed, failed } = await (values.kills === undefined ? matrix() : soak(Number(values.kills)));
+  const { judged, red } = await (values.kills === undefined ? matrix() : soak(Number(values.kills)));
   const seconds = Math.round((performance.now() - started) / 1000);
-  say(`${passed} passed, ${failed} failed in ${seconds} s`);
-  const counts = { numPassedTests: passed, numFailedTests: failed, numPendingTests: 0, numTodoTests: 0 };
-  if (values.results !== undefined) writeFileSync(values.results, JSON.stringify(counts));
-  process.exitCode = failed === 0 ? 0 : 1;
+  say(`${judged - red.size} passed, ${red.size} failed in ${seconds} s`);
+  if (values.results !== undefined) writeFileSync(values.results, JSON.stringify(asVitest({ judged, red })));
+  process.exitCode = red.size === 0 ? 0 : 1;
 } finally {
   await ground.close();
 }
 
-interface Counts {
-  readonly passed: number;
-  readonly failed: number;
+/** How a run went. */
+interface Outcome {
+  /** Cells or sessions, and one for what is left behind. */
+  readonly judged: number;
+  /** What each of them that failed violated, by its title. */
+  readonly red: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Counts cells, and what is left behind as one more. */
-async function matrix(): Promise<Counts> {
+async function matrix(): Promise<Outcome> {
   const cells = await runMatrix(ground, { points: values.point, components: values.component }, say);
-  const left = await ground.close();
-  for (const what of left) say(`LEFT ${what}`);
+  const left = await leftBehind();
   const isWhole = values.point.length + values.component.length === 0 && values.checkout === undefined;
   if (isWhole) {
     mkdirSync(join(page, '..'), { recursive: true });
     writeFileSync(page, matrixPage(cells, left));
   }
-  const red = cells.filter(({ violations }) => violations.length > 0).length;
-  return { passed: cells.length - red + (left.length === 0 ? 1 : 0), failed: red + (left.length === 0 ? 0 : 1) };
+  const red = cells
+    .filter(({ violations }) => violations.length > 0)
+    .map(({ row, component, violations }) => [`${row.point} (${row.scenario}), ${component}`, violations] as const);
+  return outcome(cells.length, red, left);
 }
 
-/** Counts sessions, and what is left behind as one more. */
-async function soak(kills: number): Promise<Counts> {
+async function soak(kills: number): Promise<Outcome> {
   const seed = Number(values.seed);
   say(`soak of ${kills} kills, seed ${seed}: again with \`npm run test:chaos -- --kills ${kills} --seed ${seed}\``);
   const { sessions, violations } = await runSoak(ground, { kills, seed }, say);
+  return outcome(sessions, [...violations], await leftBehind());
+}
+
+async function leftBehind(): Promise<readonly string[]> {
   const left = await ground.close();
   for (const what of left) say(`LEFT ${what}`);
-  const red = violations.size;
-  return { passed: sessions - red + (left.length === 0 ? 1 : 0), failed: red + (left.length === 0 ? 0 : 1) };
+  return left;
+}
+
+function outcome(
+  judged: number,
+  red: readonly (readonly [string, readonly string[]])[],
+  left: readonly string[],
+): Outcome {
+  return { judged: judged + 1, red: new Map(left.length === 0 ? red : [...red, ['left behind', left]]) };
+}
+
+function asVitest({ judged, red }: Outcome): object {
+  const assertionResults = [...red].map(([fullName, failureMessages]) => ({
+    status: 'failed',
+    fullName,
+    failureMessages,
+  }));
+  const counts = { numPassedTests: judged - red.size, numFailedTests: red.size, numPendingTests: 0, numTodoTests: 0 };
+  return { ...counts, testResults: [{ name: import.meta.filename, assertionResults }] };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
-/** The last line and the exit code of CI for these results of vitest and this many failed steps. */
+/** What CI says at its end, with the exit code, for these results of vitest and this many failed steps. */
 function summary(
   results: object | string | null,
   failedSteps: number,
@@ -42,4 +42,25 @@ test('CI adds up the results of all its runs, and one that is missing is a failu
   writeFileSync(matrix, JSON.stringify(counts(100, 2, 0)));
   expect(summary(counts(7, 1, 3), 2, [matrix])).toEqual({ line: '107 passed, 3 failed, 3 skipped', code: 1 });
   expect(summary(counts(7, 0, 0), 0, [`${matrix}.gone`])).toEqual({ line: '7 passed, 1 failed, 0 skipped', code: 1 });
+});
+
+test('CI names each failed test before its last line, with the beginning of what it said', () => {
+  const failedTest = { status: 'failed', fullName: 'a title', failureMessages: ['Error: first\n\n    at second'] };
+  const testResults = [
+    {
+      name: join(process.cwd(), 'test/a.test.ts'),
+      status: 'failed',
+      assertionResults: [failedTest, { status: 'passed' }],
+    },
+    { name: join(process.cwd(), 'test/b.test.ts'), status: 'failed', message: 'does not load', assertionResults: [] },
+    { name: join(process.cwd(), 'test/c.test.ts'), status: 'passed', assertionResults: [{ status: 'passed' }] },
+  ];
+  expect(summary({ ...counts(7, 2, 0), testResults }, 1).line.split('\n')).toEqual([
+    'FAILED test/a.test.ts > a title',
+    '    Error: first',
+    '        at second',
+    'FAILED test/b.test.ts',
+    '    does not load',
+    '7 passed, 2 failed, 0 skipped',
+  ]);
 });
