@@ -1,7 +1,9 @@
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { createSandbox } from '../../src/sandbox/create-sandbox.ts';
+import { until } from '../support/holdfast.ts';
 import { egressSetting, outsideServer } from './egress-setting.ts';
 import { sandboxSetting, type SandboxSetting } from './setting.ts';
 
@@ -76,14 +78,16 @@ test('a command without egress has neither relay nor proxy', async () => {
   expect((await bash('ls /run; env | grep -i proxy; echo end')).out).toMatch(/No such file.*\nend\n$/);
 });
 
-test('when the proxy is gone, a command still runs and reaches nothing', async () => {
+test('when the proxy is gone, a running command goes on and reaches nothing, and none is started without it', async () => {
   const { port, seen } = await outsideServer();
-  const { bash, proxy } = await withEgress([`a.test:${port}`]);
-  const running = bash(`echo begun; sleep 0.3; curl -sS http://a.test:${port}/ || echo unreachable`);
+  const { bash, proxy, spec } = await withEgress([`a.test:${port}`]);
+  const marks = { begun: join(spec.workspace, 'begun'), gone: join(spec.workspace, 'gone') };
+  const curl = `curl -sS http://a.test:${port}/ || echo unreachable`;
+  const running = bash(`touch begun; until [ -e gone ]; do sleep 0.02; done; ${curl}`);
+  await until(() => existsSync(marks.begun));
   await proxy.close();
-  const run = await running.catch((error: unknown) => error);
-  expect(run).toSatisfy(
-    (end: { out?: string; code?: string }) => end.out?.includes('unreachable') ?? end.code === 'SANDBOX_UNAVAILABLE',
-  );
+  writeFileSync(marks.gone, '');
+  expect((await running).out).toContain('unreachable');
+  await expect(bash(curl)).rejects.toMatchObject({ code: 'SANDBOX_UNAVAILABLE' });
   expect(seen).toEqual([]);
 });
