@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { findTemporalCli } from '../../scripts/setup/temporal-cli.mjs';
 import { until } from '../support/holdfast.ts';
+import { contentOf, namesBelow } from '../support/live-files.ts';
 import { canaries, startSetting, type Setting } from '../support/scripted-setting.ts';
 
 let setting: Setting;
@@ -162,11 +163,10 @@ test('no secret is in the data directory, the logs of the processes, or their ar
   // All have ended; what goes with them would go while it is read.
   await until(() => readdirSync(join(holdfast.dataDir, 'work')).every((name) => !name.startsWith('ses_')));
   let scanned = 0;
-  for (const file of readdirSync(holdfast.dataDir, { recursive: true, encoding: 'utf8' })) {
-    const path = join(holdfast.dataDir, file);
-    if (!statSync(path).isFile()) continue;
-    scanned += 1;
-    expect([file, leaks(readFileSync(path, 'latin1'))]).toEqual([file, []]);
+  for (const file of namesBelow(holdfast.dataDir)) {
+    const content = contentOf(join(holdfast.dataDir, file));
+    if (content.length > 0) scanned += 1;
+    expect([file, leaks(content)]).toEqual([file, []]);
   }
   expect(scanned).toBeGreaterThan(20);
   expect(leaks(holdfast.log())).toEqual([]);

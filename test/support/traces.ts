@@ -1,17 +1,18 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Client } from '@temporalio/client';
 import { workflowIdOf } from '../../src/domain/session.ts';
 import { createClient } from '../../src/temporal/connection.ts';
 import type { Holdfast } from './holdfast.ts';
+import { namesBelow } from './live-files.ts';
 
 /** Everything that is left of a session: rows, files, blobs that nobody claims, processes, and its workflow while it runs. */
 export async function tracesOf(holdfast: Holdfast, id: string): Promise<string[]> {
   const sessions = join(holdfast.dataDir, 'sessions');
   return [
     ...rowsOf(join(sessions, 'records.db'), id.slice('ses_'.length)),
-    ...unclaimed(sessions),
+    ...(await lasting(() => unclaimed(sessions))),
     ...namesBelow(join(holdfast.dataDir, 'work')).filter((name) => name.includes(id)),
     ...processesWith(id),
     ...(await withClient(holdfast, (client) => isRunning(client, workflowIdOf(id)))),
@@ -53,6 +54,17 @@ function rowsOf(file: string, text: string): string[] {
   }
 }
 
+/** What is there again and again: what another session is just giving up goes meanwhile. */
+async function lasting(list: () => string[]): Promise<string[]> {
+  let left = list();
+  for (let again = 0; again < 100 && left.length > 0; again += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const still = new Set(list());
+    left = left.filter((name) => still.has(name));
+  }
+  return left;
+}
+
 function unclaimed(sessions: string): string[] {
   const db = new DatabaseSync(join(sessions, 'records.db'), { readOnly: true, timeout: 5000 });
   try {
@@ -69,10 +81,6 @@ function unclaimed(sessions: string): string[] {
   } finally {
     db.close();
   }
-}
-
-function namesBelow(directory: string): string[] {
-  return existsSync(directory) ? readdirSync(directory, { recursive: true, encoding: 'utf8' }) : [];
 }
 
 /** The workflows that still deliver webhooks of a session, as Temporal lists them: what it lists may be a moment old. */
