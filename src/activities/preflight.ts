@@ -156,7 +156,8 @@ export class Preflight {
 
   /**
    * Freezes what was agreed: after this nothing of it can change, and another attempt finds what is frozen.
-   * @throws HoldfastError CONTRACT_CHANGED when the contract on record is not the one that was approved.
+   * @throws HoldfastError PREFLIGHT_INCOMPLETE when the contract on record is not met, CONTRACT_CHANGED when it is not the one that was
+   * approved.
    */
   async freeze(agreed: Agreed, signal: AbortSignal): Promise<Frozen> {
     const { checkTimeoutMs, git, sandbox, snapshots, sources, store } = this.#parts;
@@ -167,6 +168,8 @@ export class Preflight {
     if (session.task.parent !== undefined) {
       return snapshots.freeze(await this.#forks.snapshot(session, agreed.at), contract);
     }
+    const missing = missingInfo(contract);
+    if (missing.length > 0) throw new HoldfastError('PREFLIGHT_INCOMPLETE', `The contract is not met: ${missing.join('; ')}`);
     const loaded = await this.#skill(session);
     const frozen = { session, base: baseOf(session), contract, loaded, agreed };
     return snapshots.freeze(await snapshotOf(frozen, { git: git.open(session.id), sandbox, checkTimeoutMs }), contract);

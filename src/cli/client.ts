@@ -70,7 +70,7 @@ export class HoldfastClient {
    * @throws RefusedError, UnreachableError
    */
   async call<T>(
-    method: 'GET' | 'POST' | 'DELETE',
+    method: 'GET' | 'POST',
     path: string,
     body?: unknown,
     headers: Readonly<Record<string, string>> = {},
@@ -85,19 +85,32 @@ export class HoldfastClient {
   }
 
   /**
+   * Removes what a path names; again does no harm.
+   * @throws RefusedError, UnreachableError
+   */
+  async delete(path: string): Promise<void> {
+    const response = await this.#fetch('DELETE', path, undefined, {});
+    if (response.status !== 204) await this.#refused(response);
+  }
+
+  /**
    * What a path answers, byte by byte.
    * @throws RefusedError, UnreachableError; the stream fails when the answer breaks off.
    */
   async download(path: string): Promise<ReadableStream<Uint8Array>> {
     const response = await this.#fetch('GET', path, undefined, {});
     if (response.ok && response.body !== null) return response.body;
-    const answer = await response.json().catch(() => null);
-    if (isEnvelope(answer) && !answer.success) throw new RefusedError(response.status, answer.error);
-    throw new UnreachableError(this.url, `: something else did, with HTTP ${response.status}`);
+    return this.#refused(response);
   }
 
   session(id: string): Promise<Session> {
     return this.call('GET', `/api/sessions/${encodeURIComponent(id)}`);
+  }
+
+  async #refused(response: Response): Promise<never> {
+    const answer = await response.json().catch(() => null);
+    if (isEnvelope(answer) && !answer.success) throw new RefusedError(response.status, answer.error);
+    throw new UnreachableError(this.url, `: something else did, with HTTP ${response.status}`);
   }
 
   async #fetch(

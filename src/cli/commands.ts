@@ -1,12 +1,12 @@
 import { parseArgs } from 'node:util';
 import { RefusedError, type HoldfastClient, type Session } from './client.ts';
 import { exportBundle, verifyFile } from './bundle-commands.ts';
-import { given, type Command, type CommandContext, type Values } from './command.ts';
+import { given, pathOf, type Command, type CommandContext, type Values } from './command.ts';
 import { contractCommands, tellApproval } from './contract-commands.ts';
 import { doctor } from './doctor.ts';
 import { exitCodeOf, exitCodes } from './exit-codes.ts';
 import { follow, tellEvents } from './follow.ts';
-import { allCheckpoints, forkBody, forkOptions } from './fork.ts';
+import { allCheckpoints, forkBody, forkOptions, forkUsage } from './fork.ts';
 import { keysCommand } from './keys-command.ts';
 import { reapCommand } from './reap-command.ts';
 import { resumeBody, resumeOptions, resumeUsage } from './resume.ts';
@@ -59,21 +59,29 @@ somebody else moved, or a rule protects: its result goes there instead.`,
     run: tellSession('resume', resumeBody),
   },
   abort: { usage: 'abort <id>', summary: 'End a session; its work is kept', options: {}, run: tellSession('abort') },
+  delete: {
+    usage: 'delete <id>',
+    summary: 'Remove a session with all that is stored of it; one that is at work is aborted first',
+    options: {},
+    run: async ([id], _, { client }) => {
+      await client.delete(pathOf(id));
+      return 0;
+    },
+  },
   checkpoints: {
     usage: 'checkpoints <id>',
     summary: 'List the checkpoints of a session, newest first',
     options: {},
     run: async ([id], _, { client, print }) => {
-      print({ items: await allCheckpoints(client, `/api/sessions/${encodeURIComponent(given(id))}`) });
+      print({ items: await allCheckpoints(client, pathOf(id)) });
       return 0;
     },
   },
   fork: {
-    usage: 'fork <id> [--checkpoint n] [--prompt text] [--max-steps n] [--max-tokens n] [--max-cost-usd n]',
+    usage: forkUsage,
     summary: 'Go on from a checkpoint in a new session, with another task if need be',
     details: `Without --checkpoint it starts from the newest one, without --prompt it just goes on; it counts what it uses itself. Where the
-parent has ended its secrets are gone: give --model-api-key-file, --git-token-file with --git-username or --git-ssh-key-file with
---git-known-hosts-file, --forge-token-file and --signing-key-file, if they are needed.`,
+parent has ended its secrets are gone: give those again that are needed, each in a file.`,
     options: forkOptions,
     run: tellSession('fork', forkBody),
   },
@@ -196,7 +204,7 @@ async function tellMissing(client: HoldfastClient, id: string, tell: (line: stri
 
 async function answer([id]: readonly string[], values: Values, context: CommandContext): Promise<number> {
   const { client, print, tell } = context;
-  const path = `/api/sessions/${encodeURIComponent(given(id))}`;
+  const path = pathOf(id);
   const body = { inputs: pairs(values['input']), answers: pairs(values['answer']) };
   const checked = await client.call<Missing & { canProceed: boolean }>('POST', `${path}/preflight`, body);
   if (!checked.canProceed) await tellMissing(client, given(id), tell);
@@ -207,7 +215,7 @@ async function answer([id]: readonly string[], values: Values, context: CommandC
 
 async function execute(id: string, { client, print }: CommandContext): Promise<number> {
   try {
-    print(await client.call('POST', `/api/sessions/${encodeURIComponent(id)}/execute`, {}));
+    print(await client.call('POST', `${pathOf(id)}/execute`, {}));
     return 0;
   } catch (error) {
     // An automatic session was quicker: it goes on by itself as soon as nothing is missing.
@@ -221,8 +229,7 @@ async function execute(id: string, { client, print }: CommandContext): Promise<n
 
 function tellSession(what: string, bodyOf: (values: Values) => object = () => ({})): Command['run'] {
   return async ([id], values, { client, print }) => {
-    const path = `/api/sessions/${encodeURIComponent(given(id))}/${what}`;
-    print(await client.call('POST', path, bodyOf(values)));
+    print(await client.call('POST', `${pathOf(id)}/${what}`, bodyOf(values)));
     return 0;
   };
 }

@@ -12,6 +12,11 @@ export const credentialOptions = {
   'signing-key-file': { type: 'string' },
 } as const;
 
+/** How a command that takes {@link credentialOptions} is called. */
+export const credentialUsage = Object.keys(credentialOptions)
+  .map((name) => `[--${name} ${name.endsWith('-file') ? 'file' : 'name'}]`)
+  .join(' ');
+
 /**
  * The `credentials` of a request; undefined when none were given.
  * @throws UsageError naming the option whose file cannot be read.

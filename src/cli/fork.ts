@@ -1,14 +1,15 @@
 import type { HoldfastClient } from './client.ts';
-import { credentialOptions, credentialsOf } from './credential-options.ts';
-import { UsageError } from './usage-error.ts';
+import { credentialOptions, credentialsOf, credentialUsage } from './credential-options.ts';
+import { limitOptions, limitsOf, limitUsage, numberOf } from './limit-options.ts';
+
+/** How `holdfast fork` is called. */
+export const forkUsage = `fork <id> [--checkpoint n] [--prompt text] ${limitUsage} ${credentialUsage}`;
 
 /** Options of `holdfast fork`, as parseArgs takes them. */
 export const forkOptions = {
   checkpoint: { type: 'string' },
   prompt: { type: 'string' },
-  'max-steps': { type: 'string' },
-  'max-tokens': { type: 'string' },
-  'max-cost-usd': { type: 'string' },
+  ...limitOptions,
   ...credentialOptions,
 } as const;
 
@@ -17,13 +18,8 @@ export const forkOptions = {
  * @throws UsageError naming the option that is no number or no readable file.
  */
 export function forkBody(values: Readonly<Record<string, unknown>>): object {
-  const checkpoint = numberOf(values, 'checkpoint');
-  const limits = {
-    maxSteps: numberOf(values, 'max-steps'),
-    maxTokens: numberOf(values, 'max-tokens'),
-    maxCostUsd: numberOf(values, 'max-cost-usd'),
-  };
-  return { checkpoint, userPrompt: values['prompt'], limits, credentials: credentialsOf(values) };
+  const checkpoint = numberOf(values, 'checkpoint', { whole: true });
+  return { checkpoint, userPrompt: values['prompt'], limits: limitsOf(values), credentials: credentialsOf(values) };
 }
 
 interface Checkpoints {
@@ -41,11 +37,4 @@ export async function allCheckpoints(client: HoldfastClient, path: string): Prom
     cursor = page.nextCursor;
   }
   return items;
-}
-
-function numberOf(values: Readonly<Record<string, unknown>>, name: string): number | undefined {
-  const value = values[name];
-  if (typeof value !== 'string') return undefined;
-  if (!/^\d+(\.\d+)?$/.test(value)) throw new UsageError(`--${name} must be a number.`);
-  return Number(value);
 }

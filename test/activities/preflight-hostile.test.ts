@@ -71,7 +71,7 @@ test.each(attacks)('$what changes nothing about what is demanded', async ({ stil
   expect(missing.map((text) => stillMissing.find((wanted) => text.startsWith(wanted)) ?? text)).toEqual(stillMissing);
   const assumed = await preflightSetting({ ...attack, task: { ...attack.task, onMissing: 'assume' } });
   expect((await assumed.check()).missing).toHaveLength(stillMissing.length);
-  expect(freeze).toBeDefined();
+  await expect(freeze()).rejects.toMatchObject({ code: 'PREFLIGHT_INCOMPLETE' });
 });
 
 test.each([

@@ -159,7 +159,8 @@ test.each([
     {},
     '--model-api-key-file: EN',
   ],
-  ['a checkpoint that is no number', ['fork', 'x', '--checkpoint', 'last'], {}, '--checkpoint must be a number'],
+  ['a checkpoint that is no whole number', ['fork', 'x', '--checkpoint', '1.5'], {}, '--checkpoint must be a whole'],
+  ['a checkpoint that is no number', ['fork', 'x', '--checkpoint', 'last'], {}, '--checkpoint must be a whole number'],
   ['a limit that is no number', ['resume', 'x', '--max-wall-ms', '1.5'], {}, '--max-wall-ms must be a whole number'],
   ['a key that no header carries', ['get', 'ses_a'], { HOLDFAST_API_KEY: 'canary\nkey' }, 'characters that no key has'],
   ['a URL without its scheme', ['get', 'ses_a'], { HOLDFAST_URL: 'localhost:8420' }, 'must be an http(s) URL'],
@@ -196,20 +197,65 @@ test('checkpoints lists them all, and fork makes a session of one of them', asyn
   expect(items.map(({ turn }) => turn)).toEqual(Array.from({ length: 130 }, (_, index) => 130 - index));
   const key = join(temporaryDirectory(), 'key');
   writeFileSync(key, 'own key\n');
-  const options = ['--checkpoint', '7', '--prompt', 'in blue', '--max-steps', '9', '--model-api-key-file', key];
+  const options = [
+    '--checkpoint',
+    '7',
+    '--prompt',
+    'in blue',
+    '--max-steps',
+    '9',
+    '--max-wall-ms',
+    '60000',
+    '--model-api-key-file',
+    key,
+  ];
   const fork = holdfast(['fork', 'ses_a', ...options], { HOLDFAST_URL: url });
   expect([await fork.exit, fork.stderr()]).toEqual([0, '']);
   const { sessionId } = JSON.parse(fork.stdout()) as { sessionId: string };
   const { task } = await store.sessions.get(sessionId);
-  expect(task).toMatchObject({ limits: { maxSteps: 9 }, parent: { turn: 7, prompt: 'in blue' } });
+  expect(task).toMatchObject({ limits: { maxSteps: 9, maxWallMs: 60_000 }, parent: { turn: 7, prompt: 'in blue' } });
   expect(await store.secrets.get(sessionId, 'model.apiKey')).toBe('own key');
+});
+
+test('delete removes a session, says nothing, and does no harm when it is repeated', async () => {
+  const { app, store } = workingApi();
+  const { url } = await listen(app.fetch);
+  await store.sessions.create(sampleSession('ses_a'));
+  for (let time = 1; time <= 2; time += 1) {
+    const remove = holdfast(['delete', 'ses_a'], { HOLDFAST_URL: url });
+    expect([await remove.exit, remove.stdout(), remove.stderr()]).toEqual([0, '', '']);
+    expect(await store.sessions.find('ses_a')).toBeUndefined();
+  }
+});
+
+test('delete tells what the server refused, and when no Holdfast answered', async () => {
+  const { app } = workingApi(undefined, { apiKeys: () => ['right'] });
+  const { url } = await listen(app.fetch);
+  const other = await listen(() => new Response('hello'));
+  const refused = holdfast(['delete', 'ses_a'], { HOLDFAST_URL: url });
+  const lost = holdfast(['delete', 'ses_a'], { HOLDFAST_URL: other.url });
+  expect([await refused.exit, await lost.exit]).not.toContain(0);
+  expect(refused.stderr()).toContain('UNAUTHORIZED');
+  expect(lost.stderr()).toContain('No Holdfast answers');
 });
 
 test('the help is there for all and for each command', async () => {
   const all = holdfast(['--help']);
   const one = holdfast(['resume', '--help']);
   expect(await Promise.all([all.exit, one.exit])).toEqual([0, 0]);
-  for (const name of ['run', 'get', 'answer', 'pause', 'resume', 'abort', 'checkpoints', 'fork', 'logs', 'doctor']) {
+  for (const name of [
+    'run',
+    'get',
+    'answer',
+    'pause',
+    'resume',
+    'abort',
+    'delete',
+    'checkpoints',
+    'fork',
+    'logs',
+    'doctor',
+  ]) {
     expect(all.stdout()).toContain(`holdfast ${name}`);
   }
   expect(one.stdout()).toMatch(/^holdfast resume <id>/);
