@@ -169,7 +169,8 @@ export class Preflight {
       return snapshots.freeze(await this.#forks.snapshot(session, agreed.at), contract);
     }
     const missing = missingInfo(contract);
-    if (missing.length > 0) throw new HoldfastError('PREFLIGHT_INCOMPLETE', `The contract is not met: ${missing.join('; ')}`);
+    if (missing.length > 0)
+      throw new HoldfastError('PREFLIGHT_INCOMPLETE', `The contract is not met: ${missing.join('; ')}`);
     const loaded = await this.#skill(session);
     const frozen = { session, base: baseOf(session), contract, loaded, agreed };
     return snapshots.freeze(await snapshotOf(frozen, { git: git.open(session.id), sandbox, checkTimeoutMs }), contract);

@@ -40,13 +40,17 @@ async function expectWhole({ chunk, git, model, store }: ExecutionSetting, from 
   expect(model.journal().length).toBeLessThanOrEqual(turns.length + 1);
 }
 
+/** As somebody does it by hand, while others write there. */
+const remove = (directory: string): void =>
+  rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+
 const scenario: Scenario = { turns, ttftMs: 200 };
 
 test.each([0, 1, 2])('the whole directory goes while the model thinks after turn %i', async (after) => {
   const setting = await executionSetting(scenario, { files });
   const running = expectWhole(setting);
   await until(async () => ((await setting.store.journal.latest(SESSION))?.turn ?? 0) === after + 1);
-  rmSync(directoryOf(setting), { recursive: true, force: true });
+  remove(directoryOf(setting));
   await running;
 });
 
@@ -54,7 +58,7 @@ test('the whole directory goes while a command runs', async () => {
   const setting = await executionSetting(scenario, { files });
   const running = expectWhole(setting);
   await until(() => existsSync(join(setting.git.open(SESSION).workspace().spec.workspace, 'running')));
-  rmSync(directoryOf(setting), { recursive: true, force: true });
+  remove(directoryOf(setting));
   await running;
 });
 

@@ -189,10 +189,10 @@ test('two workers that both believe they own a session never share files: the ol
   const { chunk, file, root, git, snapshot } = await runnerSetting({
     turns: [bash('echo 1a >> log; touch running; sleep 1.5; echo 1b >> log'), submit],
   });
-  const hung = chunk().catch((error: unknown) => error);
-  await until(() => existsSync(inWorkTree(git, 'running')));
   const other = openRunner(root, { name: 'another worker', isGone: () => false });
   onTestFinished(other.close);
+  const hung = chunk().catch((error: unknown) => error);
+  await until(() => existsSync(inWorkTree(git, 'running')));
   const job = { snapshot, maxTurns: 9, maxChunkMs: 60_000, limits: snapshot.limits, feedback: null, modelKey: 'key' };
   const end = await other.runner.runChunk(job, new AbortController().signal);
   expect(await hung).toMatchObject({ code: 'STALE_ATTEMPT' });

@@ -135,7 +135,7 @@ test('what was red before and nobody demands is told to the agent once, and then
 });
 
 test('a command that hangs is ended and red; its log is kept with its hash, and the evidence holds its end', async () => {
-  const { verify, store } = await verifierSetting({ 'a.txt': 'a\n' }, 700);
+  const { verify, store } = await verifierSetting({ 'a.txt': 'a\n' }, 3000);
   const acceptance = ['test "$(cat a.txt)" = a || { echo waiting; sleep 60; }'];
   const { verification } = await verify('echo b > a.txt', { acceptance });
   const after = verification.checks[0]?.after;
@@ -157,15 +157,14 @@ test('the evidence is trimmed: each failure keeps its command and its end, whate
 
 test('commands and parsers run within the limits that were frozen, whatever the server is configured with now', async () => {
   const { verify, snapshot } = await verifierSetting({ 'a.py': 'x = 1\n' });
-  const acceptance = ['head -c 3000000 /dev/zero > big', 'test "$(ulimit -n)" = 77', 'sleep 3'];
-  const within = (limits: Record<string, number>, timeoutMs: number) => ({
-    acceptance,
+  const within = (limits: Record<string, number>, timeoutMs: number, napSeconds: number) => ({
+    acceptance: ['head -c 3000000 /dev/zero > big', 'test "$(ulimit -n)" = 77', `sleep ${napSeconds}`],
     sandbox: { ...snapshot.sandbox, limits },
     verification: { ...guards([]), timeoutMs },
   });
   const narrow = await verify(
     "echo 'x = 2' > a.py",
-    within({ fileBytes: 1_000_000, openFiles: 77, processDataBytes: 2_000_000 }, 1_000),
+    within({ fileBytes: 1_000_000, openFiles: 77, processDataBytes: 2_000_000 }, 3_000, 30),
   );
   expect(narrow.verification.checks).toMatchObject([
     { verdict: 'still_failing' },
@@ -173,7 +172,9 @@ test('commands and parsers run within the limits that were frozen, whatever the 
     { verdict: 'still_failing', after: { reason: 'timeout' } },
   ]);
   expect(narrow.verification.syntax[0]?.verdict).not.toBe('passing');
-  const wide = await (await verifierSetting({ 'a.py': 'x = 1\n' })).verify("echo 'x = 2' > a.py", within({}, 60_000));
+  const wide = await (
+    await verifierSetting({ 'a.py': 'x = 1\n' })
+  ).verify("echo 'x = 2' > a.py", within({}, 60_000, 3.1));
   expect(wide.verification.checks.map(({ after }) => after?.exitCode)).toEqual([0, 1, 0]);
   expect(wide.verification.syntax).toMatchObject([{ verdict: 'passing' }]);
 });

@@ -117,7 +117,8 @@ if os.fork() == 0:
         while True:
             time.sleep(0.05); open("beat", "a").write("x")
     os._exit(0)
-time.sleep(0.3); print("ended")`),
+while not os.path.exists("beat"): time.sleep(0.01)
+print("ended")`),
   );
   expect(out).toBe('ended\n');
   const size = (): number => statSync(join(spec.workspace, 'beat')).size;

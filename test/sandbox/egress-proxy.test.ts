@@ -206,7 +206,7 @@ test('connections beyond the limit are dropped, and there is room again when one
 
 test('a silent tunnel is closed', async () => {
   const { port } = await outsideServer();
-  const { send } = await egressSetting({ rules: [`a.test:${port}`], limits: { idleMs: 100 } });
+  const { send } = await egressSetting({ rules: [`a.test:${port}`], limits: { idleMs: 1000 } });
   expect(await send(connectTo(`a.test:${port}`))).toMatch(/^HTTP\/1.1 200 /);
 });
 

@@ -107,13 +107,13 @@ test.concurrent.each([
     {},
     async (id: string) => (await setting.holdfast.session(id)).stage === 'analyzing',
   ],
-  ['its checks', 'marked', { acceptance: ['sleep 99102'] }, async () => processesWith('sleep 99102').length > 0],
+  ['its checks', 'marked', { acceptance: ['sleep 99102'] }, async () => countRunning('sleep 99102') > 0],
   ['answers', 'asks', {}, async (id: string) => (await setting.holdfast.session(id)).stage === 'awaiting_input'],
 ] as const)('an abort of a session that waits for %s takes less than 10 s', async (_, scenario, changes, reached) => {
   const id = await begin(`abort-${scenario}`, scenario, changes);
   await until(() => reached(id), 60_000);
   expect(await abort(id)).toBeLessThan(10_000);
-  expect(processesWith('sleep 99102')).toEqual([]);
+  if (scenario === 'marked') expect(processesWith('sleep 99102')).toEqual([]); // The others run beside it.
 });
 
 test.concurrent('a paused session is aborted, and nothing of it runs any more', async () => {
@@ -132,7 +132,7 @@ test.concurrent('a reached limit pauses with nothing lost, and higher limits go 
   await expectDone('budget', id);
 });
 
-test.concurrent('rate limits, server errors, cut and stalled streams of the provider are waited out', async () => {
+test.concurrent('rate limits, server errors, cut and malformed streams of the provider are waited out', async () => {
   await setting.model.planFaults([
     { scenario: 'lines-troubled', asked: 'contract', fault: { kind: 'status', status: 500 } },
     { scenario: 'lines-troubled', asked: 'turn', turn: 1, fault: { kind: 'status', status: 429, retryAfter: 1 } },

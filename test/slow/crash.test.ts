@@ -124,7 +124,7 @@ test('a session survives a worker that dies and loses its whole working director
   const { holdfast } = setting;
   const kill = async () => {
     await holdfast.kill('worker');
-    rmSync(join(holdfast.dataDir, 'work'), { recursive: true, force: true });
+    rmSync(join(holdfast.dataDir, 'work'), { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   };
   await survives('lost-files', kill, 1);
 });
@@ -141,6 +141,7 @@ test('SIGTERM drains, and the session goes on after the next start', async () =>
 /** The pid of the worker that is at a chunk of a session. */
 async function workerAtWork(client: Client): Promise<number> {
   for await (const { workflowId } of client.workflow.list({ query: "ExecutionStatus = 'Running'" })) {
+    if (!workflowId.startsWith('session/')) continue;
     const { raw } = await client.workflow.getHandle(workflowId).describe();
     const chunk = raw.pendingActivities?.find(({ activityType }) => activityType?.name === 'runChunk');
     const pid = Number(chunk?.lastWorkerIdentity?.split(':')[4]);

@@ -27,7 +27,7 @@ const stageOf = async (id: string): Promise<string> => (await setting.holdfast.s
 
 /** Removed, without a trace, and for good. */
 async function expectGone(id: string): Promise<void> {
-  expect(await tracesOf(setting.holdfast, id)).toEqual([]);
+  await until(async () => (await tracesOf(setting.holdfast, id)).length === 0); // A process that was ended late is gone a moment later.
   await until(async () => (await deliveriesOf(setting.holdfast, id)).length === 0); // They find nothing to send, and end.
   expect((await setting.holdfast.call('GET', `/api/sessions/${id}`)).status).toBe(404);
   expect((await remove(id)).status).toBe(204);
@@ -63,7 +63,7 @@ const cases: Readonly<Record<string, Case>> = {
     scenario: 'marked',
     changes: { acceptance: ['sleep 99202'] },
     naps: ['sleep 99202'],
-    reached: async () => processesWith('sleep 99202').length > 0,
+    reached: async () => countRunning('sleep 99202') > 0,
   },
   'is paused': {
     scenario: 'lines',
@@ -86,7 +86,7 @@ test.concurrent.each(Object.entries(cases))('a session that %s is deleted withou
   const started = performance.now();
   const answers = await Promise.all([remove(id), remove(id)]);
   expect(answers.map(({ status }) => status)).toEqual([204, 204]);
-  expect(performance.now() - started).toBeLessThan(15_000);
+  expect(performance.now() - started).toBeLessThan(30_000);
   for (const nap of naps) expect(processesWith(nap)).toEqual([]);
   await expectGone(id);
 });

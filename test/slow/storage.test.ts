@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, fsyncSync, globSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,7 +88,7 @@ test.skipIf(!canMount)(
 test.skipIf(!canMount)('resume goes on at once when the disk is writable again', async () => {
   const since = Date.now();
   const id = await begin('read-only-blobs');
-  execFileSync('mount', ['-o', 'remount,ro', blobsDir]);
+  await until(() => spawnSync('mount', ['-o', 'remount,ro', blobsDir]).status === 0); // Not while a blob is being written.
   const paused = await setting.holdfast.reach(id, 'PAUSED');
   expect(paused.pause).toMatchObject({ code: 'STORAGE_FAILED', message: expect.stringContaining('EROFS') });
   execFileSync('mount', ['-o', 'remount,rw', blobsDir]);

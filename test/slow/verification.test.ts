@@ -146,9 +146,10 @@ test("the agent's plan is data: in the session, in events, in webhooks, in the r
     { plan: done, progress: 85 },
   ]);
   const mine = () => webhooks.received.filter(({ payload }) => payload.session_id === id);
-  await until(() => mine().some(({ payload }) => payload.status === 'completed'));
+  const wanted = { started: [], coding: [], testing: done, completed: done };
+  await until(() => Object.keys(wanted).every((status) => mine().some(({ payload }) => payload.status === status)));
   const sent = Object.fromEntries(mine().map(({ payload }) => [payload.status, payload.data['plan']]));
-  expect(sent).toMatchObject({ started: [], coding: [], testing: done, completed: done });
+  expect(sent).toMatchObject(wanted);
   expect((await holdfast.call('GET', `/api/sessions/${id}/report`)).body.data).toMatchObject({ plan: done });
   const text = { accept: 'text/markdown' };
   const markdown = (await holdfast.call('GET', `/api/sessions/${id}/report`, undefined, text)).body as string;

@@ -161,7 +161,7 @@ export class Holdfast {
 }
 
 /** Asks until the answer is yes. */
-export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, timeoutMs = 60_000): Promise<void> {
   const end = performance.now() + timeoutMs;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`not true within ${timeoutMs} ms: ${condition.toString()}`);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, request as forward, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { onTestFinished } from 'vitest';
 
 /** A request as it came. */
@@ -56,10 +57,11 @@ export async function startLfsServer(options: {
       passed.once('error', () => response.destroy());
       return void request.pipe(passed);
     }
-    void bodyOf(request).then((body) => {
+    const tell = (body: Buffer): void => {
       const answer = lfs.answer(request, body);
       response.writeHead(answer.status, { 'content-type': 'application/vnd.git-lfs+json' }).end(answer.body);
-    });
+    };
+    buffer(request).then(tell, () => response.destroy()); // Who asked is dead.
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {
@@ -134,10 +136,4 @@ class Script implements LfsTestServer {
     });
     return JSON.stringify({ transfer: 'basic', objects });
   }
-}
-
-async function bodyOf(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { verifies } from '../../src/demo/webhook-inbox.ts';
 
 /** A webhook as it came in, and whether the `standardwebhooks` package takes it. */
@@ -34,9 +35,8 @@ export async function startWebhookReceiver(options: {
 }): Promise<WebhookReceiver> {
   const received: Received[] = [];
   const server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    const body = Buffer.concat(chunks).toString('utf8');
+    const body = await buffer(request).then(String, () => null);
+    if (body === null) return void response.destroy(); // Whoever sent it has been killed in the middle.
     received.push({
       id: String(request.headers['webhook-id']),
       body,

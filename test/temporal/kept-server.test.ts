@@ -39,7 +39,7 @@ test('a server that is killed is started again at its address, and one that is s
   const killed = pid();
   process.kill(killed, 'SIGKILL');
   await until(() => pid() !== killed);
-  expect((await client.connection.withDeadline(Date.now() + 10_000, ask)).serverVersion).toBeTruthy();
+  await until(() => ask().then(Boolean, () => false));
   expect(server.address).toBe(address);
   expect(told).toEqual(['temporal', 'temporal ended; starting it again']);
 

@@ -141,6 +141,17 @@ const ways: Readonly<Record<string, Way>> = {
     },
   },
   storage: { activities: failingStore() },
+  continued: {
+    input: { maxHistoryEvents: 60, webhook: { retries: 1, backoffMs: 10 } },
+    activities: {
+      announce: async ({ rev }) => ({ eventId: `evt_golden_${rev}` }),
+      runChunk: async ({ chunk }) => ({
+        outcome: chunk < 3 ? 'more' : 'submitted',
+        turns: chunk + 1,
+        tree: 'f'.repeat(40),
+      }),
+    },
+  },
   approval: {
     input: { requireApproval: true },
     activities: {
@@ -166,12 +177,16 @@ mkdirSync(directory, { recursive: true });
 const [temporal, bundle] = await Promise.all([startTemporal(), workflowBundle()]);
 for (const [name, way] of Object.entries(ways)) {
   const file = join(directory, `${name}.json`);
-  if (!existsSync(file)) writeFileSync(file, await record(name, way));
+  if (existsSync(file)) continue;
+  const runs = await record(name, way);
+  for (const [index, run] of runs.entries())
+    writeFileSync(index === 0 ? file : join(directory, `${name}-${index + 1}.json`), run);
 }
 await temporal.stop();
 process.exit(0);
 
-async function record(name: string, { input, activities = {}, talk }: Way): Promise<string> {
+/** The history of each run, for one that gets long continues as a new one. */
+async function record(name: string, { input, activities = {}, talk }: Way): Promise<string[]> {
   const { client, nativeConnection: connection } = temporal.env;
   const stand = standInActivities(activities).activities;
   const worker = await Worker.create({ connection, taskQueue: name, workflowBundle: bundle, activities: stand });
@@ -183,7 +198,14 @@ async function record(name: string, { input, activities = {}, talk }: Way): Prom
     });
     await talk?.(handle);
     await handle.result().catch(() => undefined);
-    return withoutMachine(historyToJSON(await handle.fetchHistory()));
+    const runs: string[] = [];
+    let next: string | null | undefined = handle.firstExecutionRunId;
+    while (next) {
+      const history = await client.workflow.getHandle(handle.workflowId, next).fetchHistory();
+      runs.push(withoutMachine(historyToJSON(history)));
+      next = history.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
+    }
+    return runs;
   });
 }
 

@@ -13,6 +13,8 @@ test('there is a golden history for each way through the diagram', () => {
     'abort',
     'answers',
     'approval',
+    'continued',
+    'continued-2',
     'fork',
     'happy',
     'pause',
