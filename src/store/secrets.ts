@@ -19,7 +19,7 @@ export interface SecretOwner {
 
 /**
  * Secrets of sessions, sealed by a {@link KeyRing} and bound to tenant, session and name: moved to another row they do not open. They are
- * opened only by the activity that needs them and removed with the session.
+ * opened only for work at their session, to be used or to be redacted by their values, and removed with the session.
  */
 export class SealedSecrets {
   readonly #db: Database;
