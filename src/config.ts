@@ -1,25 +1,18 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import * as z from 'zod';
 import { HoldfastError } from './domain/failure.ts';
 import { ModelSpec } from './domain/model-spec.ts';
 import type { Limits } from './domain/session.ts';
 import type { OutboundPolicy } from './domain/network-address.ts';
 import type { StuckLimits } from './domain/stuck.ts';
+import { placesOf, type Places } from './places.ts';
 import { secretFrom, secretThatMustBeThere, type Secret } from './secret.ts';
-import { defaultWorkingDir } from './working-dir.ts';
+import { toolchainsBeside } from './toolchains.ts';
 
 /** Everything that can be set from outside, checked. Paths are absolute, times in milliseconds. */
-export interface Config {
+export interface Config extends Places {
   readonly host: string;
   readonly port: number;
-  /** Records, blobs and the master keys. */
-  readonly sessionsDir: string;
-  /** Mirrors and disposable work trees. */
-  readonly workingDir: string;
-  /** `skills/` of the server. */
-  readonly agentDir: string;
-  /** Temporal's database, logs and caches. */
-  readonly dataDir: string;
   readonly allowedRoots: readonly string[];
   readonly model: ModelSpec;
   readonly modelKey: Secret;
@@ -47,6 +40,8 @@ export interface Config {
     readonly mode: 'bwrap' | 'off';
     readonly uid: number | undefined;
     readonly gid: number | undefined;
+    /** Directories that every command may read, and whose programs come first. */
+    readonly toolchains: readonly string[];
   };
   /** Networks that are not public and that commands may reach all the same, where a task names the host. */
   readonly egress: { readonly privateNetworks: readonly string[] };
@@ -111,14 +106,10 @@ const listOf = <T extends z.ZodType<string, string>>(item: T) =>
     .pipe(z.array(item));
 const network = z.union([z.cidrv4(), z.cidrv6()], { error: 'must be networks as address/prefix, separated by commas' });
 
-/** The environment, variable by variable; the table in the README is made of these. */
+/** The environment, variable by variable, but for {@link Places} and secrets; the table in the README is made of these. */
 const Environment = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: integer(8420, 0, 65_535),
-  DATA_DIR: z.string().default('.holdfast'),
-  WORKING_DIR: z.string().optional(),
-  AGENT_DIR: z.string().optional(),
-  SESSIONS_DIR: z.string().optional(),
   ALLOWED_ROOTS: z.string().default(''),
   LLM_PROVIDER: z.enum(['anthropic', 'openai', 'openai-responses', 'scripted-demo']).default('anthropic'),
   LLM_MODEL: z.string().min(1).optional(),
@@ -168,6 +159,8 @@ const Environment = z.object({
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   DEMO: flag.default(false),
 });
+const environmentBeside = (places: Places) => Environment.extend({ SANDBOX_TOOLCHAINS: toolchainsBeside(places) });
+type Variables = z.infer<ReturnType<typeof environmentBeside>>;
 
 const defaultModels = {
   anthropic: 'claude-sonnet-4-5',
@@ -182,7 +175,8 @@ const defaultModels = {
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const parsed = Environment.safeParse(given);
+  const places = placesOf(given);
+  const parsed = environmentBeside(places).safeParse(given);
   const faults = parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
   if (parsed.success && parsed.data.LLM_PROVIDER === 'scripted-demo' && !parsed.data.DEMO) {
     faults.push('LLM_PROVIDER: scripted-demo is not an AI and runs only with DEMO=1');
@@ -196,13 +190,12 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       details: { faults },
     });
   }
-  return toConfig(parsed.data, env);
+  return { ...places, ...toConfig(parsed.data, env) };
 }
 
 const secretNames = ['LLM_API_KEY', 'API_KEYS', 'MASTER_KEY', 'FORGE_WEBHOOK_SECRET'] as const;
 
-function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string, string | undefined>>): Config {
-  const dataDir = resolve(vars.DATA_DIR);
+function toConfig(vars: Variables, env: Readonly<Record<string, string | undefined>>): Omit<Config, keyof Places> {
   const secret = (name: (typeof secretNames)[number]) => secretFrom(env, name);
   const apiKeys = secret('API_KEYS');
   // One person on one machine may well have servers there; one that others can reach must not be made to call them.
@@ -210,10 +203,6 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
   return {
     host: vars.HOST,
     port: vars.PORT,
-    dataDir,
-    sessionsDir: resolve(vars.SESSIONS_DIR ?? join(dataDir, 'sessions')),
-    workingDir: resolve(vars.WORKING_DIR ?? defaultWorkingDir(dataDir)),
-    agentDir: resolve(vars.AGENT_DIR ?? join(dataDir, 'agent')),
     allowedRoots: vars.ALLOWED_ROOTS.split(':')
       .filter(Boolean)
       .map((root) => resolve(root)),
@@ -245,7 +234,12 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
     patience: { tries: vars.MODEL_TRIES, backoffMs: vars.MODEL_BACKOFF_MS },
     checkTimeoutMs: vars.CHECK_TIMEOUT_MS,
     mirrorKeepMs: vars.MIRROR_KEEP_DAYS * DAY_MS,
-    sandbox: { mode: vars.SANDBOX, uid: vars.SANDBOX_UID, gid: vars.SANDBOX_GID },
+    sandbox: {
+      mode: vars.SANDBOX,
+      uid: vars.SANDBOX_UID,
+      gid: vars.SANDBOX_GID,
+      toolchains: vars.SANDBOX_TOOLCHAINS,
+    },
     ...outwardOf(vars, { isAlone, webhookSecrets: secret('FORGE_WEBHOOK_SECRET') }),
     sessionKeepMs: vars.SESSION_KEEP_MS ?? null,
     reapsBranches: vars.REAP_BRANCHES,
@@ -267,7 +261,7 @@ function toConfig(vars: z.infer<typeof Environment>, env: Readonly<Record<string
 
 /** Where commands and the server itself may go. */
 function outwardOf(
-  vars: z.infer<typeof Environment>,
+  vars: Variables,
   { isAlone, webhookSecrets }: { readonly isAlone: boolean; readonly webhookSecrets: Secret },
 ): Pick<Config, 'egress' | 'outbound' | 'webhook' | 'forge'> {
   return {

@@ -58,11 +58,13 @@ function configuration(env: Readonly<Record<string, string | undefined>>): Findi
 
 function sandbox(env: Readonly<Record<string, string | undefined>>): Finding {
   return attempt('sandbox', () => {
-    const made = createSandbox(loadConfig(env).sandbox);
+    const settings = loadConfig(env).sandbox;
+    const made = createSandbox(settings);
     made.dispose();
-    return made.kind === 'off'
-      ? 'OFF: commands of the agent are not isolated'
-      : Object.values(made.enforcement).join('; ');
+    const walls =
+      made.kind === 'off' ? 'OFF: commands of the agent are not isolated' : Object.values(made.enforcement).join('; ');
+    const { toolchains } = settings;
+    return toolchains.length === 0 ? walls : `${walls}; toolchains ${toolchains.join(', ')}`;
   });
 }
 

@@ -1,10 +1,13 @@
-import { existsSync, lstatSync, readlinkSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SandboxLimits, SandboxSpec } from './sandbox.ts';
 import { WORKSPACE_MOUNT } from './sandbox.ts';
+import { withToolchains } from './toolchain-programs.ts';
 
 /** Inside, commands run as this user; it is mapped to the ordinary user that bubblewrap itself runs as. */
 const UID = '1000';
+
+const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin:/usr/local/go/bin'; // The last is where Go's own archive is unpacked.
 
 /**
  * Namespaces and privileges. As root the usual `--unshare-all` would leave a full capability set inside, so: a user namespace
@@ -38,8 +41,11 @@ const etc = [
     'bash.bashrc',
     'profile',
   ],
-  ['inputrc', 'login.defs', 'gitattributes', 'java-17-openjdk', 'python3.11'],
+  ['inputrc', 'login.defs', 'gitattributes'],
 ].flat();
+
+/** What Debian and its kin keep in /etc of a Java or a Python of /usr, which does not work without it. */
+const versionedEtc = /^(java-\d+-openjdk|python3(\.\d+)?)$/;
 
 const passwd = `root:x:0:0:root:/nonexistent:/usr/sbin/nologin
 agent:x:${UID}:${UID}:agent:/home/agent:/bin/bash
@@ -62,15 +68,27 @@ export function rootArguments(generatedDirectory: string): string[] {
     args.push(...(merged ? ['--symlink', readlinkSync(directory), directory] : ['--ro-bind', directory, directory]));
   }
   for (const name of Object.keys(generatedEtc)) args.push('--ro-bind', join(generatedDirectory, name), `/etc/${name}`);
-  for (const name of etc) if (existsSync(`/etc/${name}`)) args.push('--ro-bind', `/etc/${name}`, `/etc/${name}`);
+  const versioned = readdirSync('/etc').filter((name) => versionedEtc.test(name));
+  for (const name of [...etc, ...versioned])
+    if (existsSync(`/etc/${name}`)) args.push('--ro-bind', `/etc/${name}`, `/etc/${name}`);
   return [...args, '--proc', '/proc', '--dev', '/dev'];
 }
 
+/** Directories of the host at the same path, read-only. */
+export function readOnlyArguments(directories: readonly string[]): string[] {
+  return directories.flatMap((path) => ['--ro-bind', path, path]);
+}
+
 /** Everything that depends on the session and the command. `git` is the descriptor of the workspace's own `.git`, to be mounted read-only. */
-export function sessionArguments(spec: SandboxSpec, limits: SandboxLimits, git: number | null): string[] {
+export function sessionArguments(
+  spec: SandboxSpec,
+  limits: SandboxLimits,
+  { git, toolchains }: { readonly git: number | null; readonly toolchains: readonly string[] },
+): string[] {
   const size = ['--size', String(limits.tmpBytes)];
   const temporary = ['/tmp', '/dev/shm', '/home/agent'].flatMap((path) => [...size, '--tmpfs', path]);
-  const readOnly = (spec.readOnly ?? []).flatMap((path) => ['--ro-bind', path, path]);
+  // A toolchain may lie below one of the temporary directories, and never covers what the session itself has.
+  const readOnly = readOnlyArguments([...toolchains, ...(spec.readOnly ?? [])]);
   const readWrite = (spec.readWrite ?? []).flatMap((path) => ['--bind', path, path]);
   const workspace = [spec.workspaceReadOnly === true ? '--ro-bind' : '--bind', spec.workspace, WORKSPACE_MOUNT];
   const masks = (spec.masks ?? []).flatMap(({ path, directory }) =>
@@ -81,9 +99,9 @@ export function sessionArguments(spec: SandboxSpec, limits: SandboxLimits, git: 
 }
 
 /** The environment inside: complete, nothing is inherited. */
-export function environmentArguments(env: Readonly<Record<string, string>>): string[] {
+export function environmentArguments(env: Readonly<Record<string, string>>, toolchains: readonly string[]): string[] {
   const all = {
-    PATH: '/usr/local/bin:/usr/bin:/bin:/usr/local/go/bin', // The last is where Go's own archive is unpacked.
+    PATH: withToolchains(toolchains, SYSTEM_PATH),
     HOME: '/home/agent',
     LANG: 'C.UTF-8',
     TERM: 'dumb',

@@ -20,6 +20,7 @@ import {
   environmentArguments,
   generatedEtc,
   namespaceArguments,
+  readOnlyArguments,
   rootArguments,
   sessionArguments,
 } from './bwrap-arguments.ts';
@@ -48,6 +49,8 @@ export interface BwrapOptions {
   readonly bwrap?: string;
   /** The ordinary user to run as; required when the server is root, for RLIMIT_NPROC does not bind root. */
   readonly user?: { readonly uid: number; readonly gid: number } | undefined;
+  /** Directories that every command may read at the same path, and whose programs come before those of the system. */
+  readonly toolchains?: readonly string[];
 }
 
 /** The sandbox: one bubblewrap per command, with an allow-list of files, no network, no privileges, and limits. */
@@ -60,10 +63,12 @@ export class BwrapSandbox implements Sandbox {
   readonly #directory: string;
   readonly #seccompFile: string | null;
   readonly #root: readonly string[];
+  readonly #toolchains: readonly string[];
 
-  private constructor(bwrap: string, user: BwrapOptions['user']) {
+  private constructor(bwrap: string, user: BwrapOptions['user'], toolchains: readonly string[]) {
     this.#bwrap = bwrap;
     this.#user = user;
+    this.#toolchains = toolchains;
     this.#directory = mkdtempSync(join(tmpdir(), `${SANDBOX_DIRECTORY}${process.pid}-`));
     chmodSync(this.#directory, 0o755);
     for (const [name, text] of Object.entries(generatedEtc))
@@ -84,7 +89,7 @@ export class BwrapSandbox implements Sandbox {
    * Makes the sandbox and tries it.
    * @throws HoldfastError SANDBOX_UNAVAILABLE with the reason and the remedy: without walls nothing is started.
    */
-  static create({ bwrap = '/usr/bin/bwrap', user }: BwrapOptions = {}): BwrapSandbox {
+  static create({ bwrap = '/usr/bin/bwrap', user, toolchains = [] }: BwrapOptions = {}): BwrapSandbox {
     if (!existsSync(bwrap)) throw unavailable(`${bwrap} is not there.`, 'Install the package bubblewrap.');
     if ((statSync(bwrap).mode & 0o4000) !== 0)
       throw unavailable(`${bwrap} is setuid and cannot disable user namespaces.`, 'Remove its setuid bit.');
@@ -94,12 +99,13 @@ export class BwrapSandbox implements Sandbox {
         'Name an ordinary user by SANDBOX_UID and SANDBOX_GID, or start the server as one.',
       );
     }
-    const sandbox = new BwrapSandbox(bwrap, user);
+    const sandbox = new BwrapSandbox(bwrap, user, toolchains);
     const args = [
       ...namespaceArguments,
       ...sandbox.#root,
       '--tmpfs',
       '/tmp',
+      ...readOnlyArguments(toolchains),
       '--remount-ro',
       '/dev',
       '--remount-ro',
@@ -182,9 +188,9 @@ export class BwrapSandbox implements Sandbox {
     return [
       ...namespaceArguments,
       ...this.#root,
-      ...sessionArguments(spec, limits, hasGit ? descriptors.git : null),
+      ...sessionArguments(spec, limits, { git: hasGit ? descriptors.git : null, toolchains: this.#toolchains }),
       ...(spec.egress === undefined ? [] : relayMounts(spec.egress.socketPath, descriptors.node)),
-      ...environmentArguments({ ...(spec.egress !== undefined && relayEnvironment), ...env }),
+      ...environmentArguments({ ...(spec.egress !== undefined && relayEnvironment), ...env }, this.#toolchains),
       '--chdir',
       cwd ?? WORKSPACE_MOUNT,
       '--json-status-fd',

@@ -13,9 +13,12 @@ export function createSandbox(options: {
   readonly mode: 'bwrap' | 'off';
   readonly uid?: number | undefined;
   readonly gid?: number | undefined;
+  /** Existing directories that every command may read, and whose programs come before those of the system. */
+  readonly toolchains?: readonly string[];
 }): Sandbox {
-  if (options.mode === 'off') return new DirectSandbox();
-  if (process.geteuid?.() !== 0) return BwrapSandbox.create();
+  const { toolchains = [] } = options;
+  if (options.mode === 'off') return new DirectSandbox(toolchains);
+  if (process.geteuid?.() !== 0) return BwrapSandbox.create({ toolchains });
   const uid = options.uid ?? ORDINARY_ID;
-  return BwrapSandbox.create({ user: { uid, gid: options.gid ?? uid } });
+  return BwrapSandbox.create({ toolchains, user: { uid, gid: options.gid ?? uid } });
 }

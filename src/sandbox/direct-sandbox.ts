@@ -3,6 +3,7 @@ import { PassThrough, type Readable } from 'node:stream';
 import { HoldfastError } from '../domain/failure.ts';
 import { defaultLimits } from './limits.ts';
 import type { EndReason, Sandbox, SandboxProcess, SandboxResult, SandboxSpec, SpawnOptions } from './sandbox.ts';
+import { withToolchains } from './toolchain-programs.ts';
 
 /**
  * `SANDBOX=off`: no walls at all. For a server that runs in a disposable machine itself, and for development where there is no
@@ -18,6 +19,11 @@ export class DirectSandbox implements Sandbox {
     pids: 'NONE',
     seccomp: 'NONE',
   };
+  readonly #toolchains: readonly string[];
+
+  constructor(toolchains: readonly string[] = []) {
+    this.#toolchains = toolchains;
+  }
 
   workspacePath(spec: SandboxSpec): string {
     return spec.workspace;
@@ -37,7 +43,7 @@ export class DirectSandbox implements Sandbox {
 
   spawn(argv: readonly string[], spec: SandboxSpec, options: SpawnOptions = {}): SandboxProcess {
     const limits = { ...defaultLimits, ...spec.limits, ...options.limits };
-    const path = process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin';
+    const path = withToolchains(this.#toolchains, process.env['PATH'] ?? '/usr/local/bin:/usr/bin:/bin');
     const env = { PATH: path, HOME: spec.workspace, LANG: 'C.UTF-8', TERM: 'dumb', ...options.env };
     const [command = '', ...args] = argv;
     const started = performance.now();

@@ -6,6 +6,7 @@ import type { SessionChange } from '../../src/store/sessions.ts';
 import { sampleContract } from '../api/sample-contract.ts';
 import { workingApi } from '../api/setting.ts';
 import { sampleCheckpoint, sampleSession } from '../support/sample-task.ts';
+import { openDirectory } from '../support/open-directory.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { holdfast, listen } from './setting.ts';
 
@@ -278,4 +279,20 @@ test('doctor tells what is wrong with the server, with and without a key', async
   expect(await serverLine('wrong')).toMatch(/^FAIL .*UNAUTHORIZED.*Bearer/);
   temporal.away = true;
   expect(await serverLine('right')).toMatch(/^FAIL .*TEMPORAL_UNAVAILABLE/);
+});
+
+test('doctor tells the toolchains that commands find, and what is wrong with them', async () => {
+  const toolchain = openDirectory();
+  const sandboxLine = async (toolchains: string) => {
+    const env = { HOLDFAST_URL: 'http://127.0.0.1:1', DATA_DIR: temporaryDirectory(), SANDBOX_TOOLCHAINS: toolchains };
+    const doctor = holdfast(['doctor'], env);
+    await doctor.exit;
+    return doctor
+      .stderr()
+      .split('\n')
+      .filter((line) => /^\S+ +sandbox:|SANDBOX_TOOLCHAINS/.test(line))
+      .join(' ');
+  };
+  expect(await sandboxLine(toolchain)).toMatch(new RegExp(`^ok .*toolchains ${toolchain}$`));
+  expect(await sandboxLine(`${toolchain}/gone`)).toContain(`SANDBOX_TOOLCHAINS.0: ${toolchain}/gone is no directory`);
 });
