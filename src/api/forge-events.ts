@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { digestOf } from '../digest/canonical-json.ts';
 import type { RequestEvent } from '../domain/follow-up.ts';
 import type { ForgeKind } from '../domain/forge.ts';
 
@@ -23,6 +24,13 @@ const IssueComment = z.object({
 });
 const ReviewComment = z.object({ action: z.literal('created'), comment: Said, pull_request: Request });
 const Review = z.object({ action: z.literal('submitted'), review: Said, pull_request: Request });
+/** Gitea's `PullRequestPayload` with its `ReviewPayload` (modules/structs/hook.go), which has no id of the review. */
+const GiteaReview = z.object({
+  action: z.literal('reviewed'),
+  review: z.object({ type: z.string(), content: z.string() }),
+  pull_request: z.object({ html_url: url, updated_at: z.string().nullish() }),
+  sender: User,
+});
 const Closed = z.object({ action: z.literal('closed'), pull_request: Request });
 const Suite = z.object({
   action: z.literal('completed'),
@@ -61,17 +69,10 @@ const MergeRequest = z.object({ object_attributes: z.object({ action: z.enum(['c
 
 type Reading = (payload: unknown) => RequestEvent | null;
 
-/** The readings of GitHub, most of which Gitea has in the same form. */
+/** What GitHub and Gitea have in the same form. */
 const shared: Readonly<Record<string, Reading>> = {
   issue_comment: reading(IssueComment, ({ comment, issue }) => commentOf(comment, issue.html_url)),
-  pull_request_review_comment: reading(ReviewComment, ({ comment, pull_request: request }) =>
-    commentOf(comment, request.html_url),
-  ),
-  pull_request_review: reading(Review, ({ review, pull_request: request }) => commentOf(review, request.html_url)),
   pull_request: reading(Closed, ({ pull_request: request }) => ({ kind: 'closed', request: request.html_url })),
-  check_suite: reading(Suite, ({ check_suite: suite }) =>
-    failedCheck(suite.conclusion, { head: suite.head_sha, name: suite.app.name, url: null }),
-  ),
   workflow_run: reading(Run, ({ workflow_run: run }) =>
     failedCheck(run.conclusion, { head: run.head_sha, name: run.name ?? 'workflow', url: run.html_url }),
   ),
@@ -80,9 +81,26 @@ const shared: Readonly<Record<string, Reading>> = {
   ),
 };
 
+/** All three kinds of reviews: which one it is changes nothing about what its words ask for. */
+const giteaReview = reading(GiteaReview, giteaReviewOf);
+
 const readings: Readonly<Record<ForgeKind, Readonly<Record<string, Reading>>>> = {
-  github: shared,
-  gitea: shared,
+  github: {
+    ...shared,
+    pull_request_review_comment: reading(ReviewComment, ({ comment, pull_request: request }) =>
+      commentOf(comment, request.html_url),
+    ),
+    pull_request_review: reading(Review, ({ review, pull_request: request }) => commentOf(review, request.html_url)),
+    check_suite: reading(Suite, ({ check_suite: suite }) =>
+      failedCheck(suite.conclusion, { head: suite.head_sha, name: suite.app.name, url: null }),
+    ),
+  },
+  gitea: {
+    ...shared,
+    pull_request_approved: giteaReview,
+    pull_request_comment: giteaReview,
+    pull_request_rejected: giteaReview,
+  },
   gitlab: {
     'Note Hook': reading(Note, ({ object_attributes: note, user }) => {
       if (note.system === true || (note.action ?? 'create') !== 'create') return null;
@@ -122,7 +140,14 @@ function reading<T>(schema: z.ZodType<T>, make: (payload: T) => RequestEvent | n
 }
 
 function commentOf(
-  { body, html_url: address, id, line, path, user }: z.infer<typeof Said>,
+  {
+    body,
+    html_url: address,
+    id,
+    line,
+    path,
+    user,
+  }: Omit<z.infer<typeof Said>, 'id'> & { readonly id: number | string },
   request: string,
 ): RequestEvent {
   return {
@@ -135,6 +160,16 @@ function commentOf(
     text: body ?? '',
     place: path ? `${path}${line ? `:${line}` : ''}` : null,
   };
+}
+
+/**
+ * A review of Gitea as a comment. Its id is made of who said what and when: a replay of the delivery says the same again, a later
+ * review in the same words another time.
+ */
+function giteaReviewOf({ pull_request: request, review, sender }: z.infer<typeof GiteaReview>): RequestEvent {
+  const { html_url: address, updated_at: at } = request;
+  const id = `review ${digestOf(JSON.stringify([sender.login, review.type, review.content, at]))}`;
+  return commentOf({ id, body: review.content, html_url: address, user: sender }, address);
 }
 
 function failedCheck(

@@ -16,6 +16,12 @@ export interface Told {
   readonly sha?: string;
 }
 
+/** By what a delivery is known and believed. */
+export interface Envelope {
+  readonly id: string;
+  readonly secret: string;
+}
+
 type Payloads = Readonly<Record<'comment' | 'check' | 'passed' | 'closed' | 'push', (told: Told) => [string, object]>>;
 
 const said = ({ author = 'ada', id = 7, text = '', url }: Told, type = 'User') => {
@@ -69,14 +75,17 @@ const payloads: Readonly<Record<ForgeKind, Payloads>> = {
   },
 };
 
+/** A delivery of one of these payloads. */
+export function deliveryOf(kind: ForgeKind, what: keyof Payloads, told: Told, envelope: Envelope): ForgeDelivery {
+  return signedDelivery(kind, payloads[kind][what](told), envelope);
+}
+
 /** A delivery as the forge would sign and send it. */
-export function deliveryOf(
+export function signedDelivery(
   kind: ForgeKind,
-  what: keyof Payloads,
-  told: Told,
-  { id, secret }: { readonly id: string; readonly secret: string },
+  [event, payload]: readonly [string, object],
+  { id, secret }: Envelope,
 ): ForgeDelivery {
-  const [event, payload] = payloads[kind][what](told);
   const body = JSON.stringify(payload);
   const signature = createHmac('sha256', secret).update(body).digest('hex');
   const signed: Readonly<Record<ForgeKind, Readonly<Record<string, string>>>> = {

@@ -135,16 +135,21 @@ describe.skipIf(hasNoGitea)('a real Gitea', () => {
       content_type: 'json',
       secret: SECRET,
     };
-    const events = ['issue_comment', 'pull_request', 'pull_request_comment', 'status'];
+    const events = ['issue_comment', 'pull_request', 'pull_request_comment', 'pull_request_review', 'status'];
     await call('POST', `/repos/${owner}/${name}/hooks`, { type: 'gitea', active: true, events, config });
     await call('POST', `/repos/${owner}/${name}/issues/${number}/comments`, { body: '/holdfast do it' });
+    const review = { event: 'COMMENT', body: '/holdfast do that' };
+    await call('POST', `/repos/${owner}/${name}/pulls/${number}/reviews`, review);
     await call('POST', `/repos/${owner}/${name}/statuses/${commit}`, { state: 'failure', context: 'ci' });
     await call('PATCH', `/repos/${owner}/${name}/pulls/${number}`, { state: 'closed' });
-    await until(() => seen.filter(({ event }) => event !== null).length >= 3, 20_000);
+    await until(() => seen.filter(({ event }) => event !== null).length >= 4, 20_000);
     expect(seen.every((one) => one.isSigned && one.id !== undefined)).toBe(true);
     const read = seen.flatMap(({ event }) => event ?? []);
     expect(read).toContainEqual(
       expect.objectContaining({ kind: 'comment', request: url, author: owner, text: '/holdfast do it' }),
+    );
+    expect(read).toContainEqual(
+      expect.objectContaining({ kind: 'comment', request: url, author: owner, text: '/holdfast do that' }),
     );
     expect(read).toContainEqual(expect.objectContaining({ kind: 'check', head: commit, name: 'ci' }));
     expect(read).toContainEqual({ kind: 'closed', request: url });
