@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -18,27 +19,34 @@ export interface GitHttpServer {
   close(): Promise<void>;
 }
 
-/** Decides, before git does, what a request gets; null lets git answer. */
-export type Fault = (request: IncomingMessage) => { readonly status: number } | 'drop answer' | 'stall' | null;
+/** What git gets to do for a client that hears nothing of it: all of the request, or so many bytes of its body. */
+type Cut = 'drop answer' | { readonly cutAfterBytes: number };
 
-/** Starts the server over a directory. `user` and `token` open every repository, to read and to write. */
+/** Decides, before git does, what a request gets; null lets git answer. */
+export type Fault = (request: IncomingMessage) => { readonly status: number } | 'stall' | Cut | null;
+
+/** Starts the server over a directory. `user` and `token`, as it is at that moment, open every repository, to read and to write. */
 export async function startGitHttpServer(options: {
   readonly root: string;
   readonly user: string;
-  readonly token: string;
+  readonly token: string | (() => string);
   readonly fault?: Fault;
 }): Promise<GitHttpServer> {
   const { root, user, token } = options;
-  const expected = `Basic ${Buffer.from(`${user}:${token}`).toString('base64')}`;
+  const expected = (): string => {
+    const current = typeof token === 'string' ? token : token();
+    return `Basic ${Buffer.from(`${user}:${current}`).toString('base64')}`;
+  };
   mkdirSync(root, { recursive: true });
   const server = createServer((request, response) => {
     const fault = options.fault?.(request) ?? null;
     if (fault === 'stall') return;
-    if (fault !== null && fault !== 'drop answer') return void response.writeHead(fault.status).end();
-    if (request.headers.authorization !== expected) {
+    if (fault !== null && typeof fault === 'object' && 'status' in fault)
+      return void response.writeHead(fault.status).end();
+    if (request.headers.authorization !== expected()) {
       return void response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
     }
-    serve(root, request, response, fault === 'drop answer');
+    serve(root, request, response, fault);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -69,7 +77,7 @@ const gitEnvironment = {
 };
 
 /** One CGI call (RFC 3875) of git http-backend. */
-function serve(root: string, request: IncomingMessage, response: ServerResponse, dropAnswer: boolean): void {
+function serve(root: string, request: IncomingMessage, response: ServerResponse, cut: Cut | null): void {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
   const env = {
     ...gitEnvironment,
@@ -85,11 +93,12 @@ function serve(root: string, request: IncomingMessage, response: ServerResponse,
   };
   const child = spawn('git', ['http-backend'], { env, stdio: ['pipe', 'pipe', 'ignore'] });
   child.stdin.on('error', () => undefined);
-  request.pipe(child.stdin);
+  if (typeof cut === 'object' && cut !== null) hangUpAfter(cut.cutAfterBytes, request, child.stdin);
+  else request.pipe(child.stdin);
   let head = Buffer.alloc(0);
   let started = false;
   child.stdout.on('data', (chunk: Buffer) => {
-    if (dropAnswer) return;
+    if (cut !== null) return;
     if (started) return void response.write(chunk);
     head = Buffer.concat([head, chunk]);
     const end = head.indexOf('\r\n\r\n');
@@ -104,8 +113,21 @@ function serve(root: string, request: IncomingMessage, response: ServerResponse,
     for (const [name, value] of headers) if (name.toLowerCase() !== 'status') response.setHeader(name, value);
     response.writeHead(status).write(head.subarray(end + 4));
   });
-  child.once('close', () => (dropAnswer ? response.destroy() : response.end()));
+  child.once('close', () => (cut === null ? response.end() : response.destroy()));
   child.once('error', () => response.writeHead(500).end());
+}
+
+/** Hands on so much of a body, as if its sender had gone then, and hangs up on the sender. */
+function hangUpAfter(bytes: number, request: IncomingMessage, into: Writable): void {
+  let left = bytes;
+  request.on('data', (chunk: Buffer) => {
+    into.write(chunk.subarray(0, left));
+    left -= Math.min(left, chunk.length);
+    if (left > 0) return;
+    into.end();
+    request.destroy();
+  });
+  request.once('end', () => into.end());
 }
 
 async function createRepository(path: string, files: Readonly<Record<string, string>>): Promise<void> {

@@ -102,6 +102,26 @@ test('a push whose answer is lost is found done', async () => {
   expect(await git.remoteHead({ source, branch: 'feat/x', credentials })).toBe(base.commit);
 });
 
+test('a push whose pack is cut by the server leaves nothing there, and is made by the next try', async () => {
+  let isCutting = false;
+  const setting = await gitSetting(({ headers, method, url }) => {
+    const isPush = method === 'POST' && url?.endsWith('git-receive-pack');
+    return isCutting && isPush ? { cutAfterBytes: Number(headers['content-length']) - 60 } : null; // The pack stands at the end.
+  });
+  const { git } = setting;
+  const { base, source } = await begun(setting);
+  const commit = await git
+    .open('ses_1')
+    .commitTree({ tree: base.tree, parent: base.commit, message: 'm', author: { name: 'a', email: 'a@b' }, atMs: 0 });
+  const push = { sessionId: 'ses_1', source, branch: 'feat/x', commit, expected: null, credentials };
+  isCutting = true;
+  await expect(git.push(push)).rejects.toMatchObject({ code: 'REPOSITORY_UNREACHABLE', retryable: true });
+  expect(await git.remoteHead(push)).toBeNull();
+  isCutting = false;
+  await git.push(push);
+  expect(await git.remoteHead(push)).toBe(commit);
+});
+
 test('a branch that somebody else moved is never overwritten', async () => {
   const setting = await gitSetting();
   const { git, server } = setting;

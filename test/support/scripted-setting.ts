@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startGitHttpServer, type GitHttpServer } from '../../src/demo/git-http-server.ts';
+import { startGitHttpServer, type Fault, type GitHttpServer } from '../../src/demo/git-http-server.ts';
 import { canary } from './canary-scan.ts';
 import { Holdfast } from './holdfast.ts';
 import { spawnScriptedModel, type ScriptedModelProcess } from './scripted-model/process.ts';
@@ -41,17 +41,27 @@ export interface SettingOptions {
   readonly anyKey?: boolean;
   /** The checkout that Holdfast is started from; default: this one. */
   readonly checkout?: string | undefined;
+  /** The token that opens the repositories at that moment; default: always that of the canaries. */
+  readonly gitToken?: () => string;
+  /** What git's server does instead of its work. */
+  readonly gitFault?: Fault;
 }
 
 /** Starts everything; `env` adds to Holdfast's configuration. */
 export async function startSetting(
   env: Readonly<Record<string, string>> = {},
-  { scenarios = join(import.meta.dirname, '..', 'e2e', 'scenarios.ts'), anyKey, checkout }: SettingOptions = {},
+  {
+    scenarios = join(import.meta.dirname, '..', 'e2e', 'scenarios.ts'),
+    anyKey,
+    checkout,
+    gitToken = () => canaries.gitToken,
+    gitFault = () => null,
+  }: SettingOptions = {},
 ): Promise<Setting> {
   const root = mkdtempSync(join(tmpdir(), 'holdfast-setting-'));
   chmodSync(root, 0o755);
   const model = await spawnScriptedModel(scenarios, anyKey ? {} : { key: canaries.modelKey });
-  const git = await startGitHttpServer({ root, user: 'git', token: canaries.gitToken });
+  const git = await startGitHttpServer({ root, user: 'git', token: gitToken, fault: gitFault });
   const webhooks = await startWebhookReceiver({ secret: () => canaries.webhookSecret });
   const models = { LLM_PROVIDER: 'anthropic', LLM_BASE_URL: model.url, LLM_API_KEY: canaries.modelKey };
   const holdfast = await Holdfast.start({ ...models, WEBHOOK_BACKOFF_MS: '100', ...env }, checkout);
