@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startGitHttpServer, type Fault, type GitHttpServer } from '../../src/demo/git-http-server.ts';
-import { canary } from './canary-scan.ts';
+import { canary, leaksOf } from './canary-scan.ts';
 import { Holdfast } from './holdfast.ts';
 import { spawnScriptedModel, type ScriptedModelProcess } from './scripted-model/process.ts';
 import { startWebhookReceiver, type WebhookReceiver } from './webhook-receiver.ts';
@@ -30,6 +30,7 @@ export interface Setting {
   readonly fileAt: (repository: string, branch: string, path: string) => string | null;
   /** `git ls-remote` of a branch. */
   readonly remoteSha: (repository: string, branch: string) => string | null;
+  /** Ends everything. Fails when one of the {@link canaries} is in what Holdfast wrote, logged or sent. */
   stop(): Promise<void>;
 }
 
@@ -91,11 +92,14 @@ export async function startSetting(
     remoteSha: (repository, branch) =>
       read(repository, 'rev-parse', '--verify', '-q', `refs/heads/${branch}`)?.trim() ?? null,
     stop: async () => {
+      await holdfast.drain();
+      const leaks = leaksOf(holdfast, { answers: [], webhooks: webhooks.received }, canaries);
       await holdfast.stop();
       await model.stop();
       await git.close();
       await webhooks.close();
       rmSync(root, { recursive: true, force: true });
+      if (leaks.length > 0) throw new Error(`Secrets were found: ${leaks.join(', ')}`);
     },
   };
 }
