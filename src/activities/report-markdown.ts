@@ -40,7 +40,7 @@ export function toMarkdown(report: Report): string {
       'Digests',
       Object.entries(report.digests).map(([name, digest]) => `- ${name}: ${code(digest)}`),
     ),
-    ...section('How to reproduce', reproduce.length === 0 ? [] : [`~~~bash\n${reproduce.join('\n')}\n~~~`]),
+    ...section('How to reproduce', script(reproduce)),
     '',
   ].join('\n\n');
 }
@@ -137,6 +137,13 @@ function quoted(text: string): string[] {
     .trim()
     .split(/\r?\n|\r/)
     .map((line) => `> ${line}`.trimEnd());
+}
+
+/** A command may have lines of its own: none of them ends the block. */
+function script(lines: readonly string[]): string[] {
+  const text = lines.join('\n');
+  const fence = '~'.repeat(Math.max(3, ...[...text.matchAll(/~+/g)].map(([run]) => run.length + 1)));
+  return lines.length === 0 ? [] : ['In an empty directory:\n', `${fence}bash\n${text}\n${fence}`];
 }
 
 function code(text: string): string {

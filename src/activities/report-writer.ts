@@ -3,7 +3,7 @@ import { Contract } from '../domain/contract.ts';
 import { countNotGreen, standingOf, type Verification } from '../domain/gate.ts';
 import type { State } from '../domain/session.ts';
 import { Snapshot } from '../domain/snapshot.ts';
-import { totalTokens } from '../domain/usage.ts';
+import { totalTokens, type Usage } from '../domain/usage.ts';
 import type { Check } from '../domain/verdict.ts';
 import type { Change, GitManager } from '../git/git-manager.ts';
 import type { SessionRecord } from '../store/sessions.ts';
@@ -11,7 +11,8 @@ import type { Store } from '../store/store.ts';
 import type { CommitManager } from './commit-manager.ts';
 import { driftsOf } from './drift-watch.ts';
 import { toMarkdown } from './report-markdown.ts';
-import { reproductionOf, skippedOf, type Report } from './report.ts';
+import { skippedOf, type Report } from './report.ts';
+import { reproductionOf } from './reproduction.ts';
 import { digestOf, jsonOf } from '../digest/canonical-json.ts';
 import type { Kept } from './work-keeper.ts';
 
@@ -115,13 +116,7 @@ export class ReportWriter {
       checks,
       syntax,
       rounds: rounds.map((one) => reported(one, one === round)),
-      usage: {
-        turns: usage.turns,
-        tokens: totalTokens(usage),
-        costUsd: usage.costUsd,
-        wallMs: usage.wallMs,
-        checksMs: checks.reduce((total, check) => total + timeOf(check), 0),
-      },
+      usage: spentOn(usage, checks),
       createdAt,
       model: `${task.model.provider}/${task.model.id}`,
       digests: { ...agreed, ...files },
@@ -131,6 +126,9 @@ export class ReportWriter {
         base: base?.commit ?? null,
         branch,
         commit,
+        isApplied: ended.phase === 'COMPLETE' && ended.delivered.kind === 'directory',
+        isChanged: changes.length > 0,
+        setup: snapshot?.setup ?? [],
         commands: snapshot?.acceptance ?? [],
       }),
     };
@@ -155,6 +153,16 @@ export class ReportWriter {
 function reported(verification: Verification, kept: boolean): Report['rounds'][number] {
   const { round, tree } = verification;
   return { round, tree, notGreen: countNotGreen(verification), kept };
+}
+
+function spentOn(usage: Usage, checks: readonly Check[]): Report['usage'] {
+  return {
+    turns: usage.turns,
+    tokens: totalTokens(usage),
+    costUsd: usage.costUsd,
+    wallMs: usage.wallMs,
+    checksMs: checks.reduce((total, check) => total + timeOf(check), 0),
+  };
 }
 
 function timeOf({ baseline, after }: Check): number {

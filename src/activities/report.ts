@@ -57,7 +57,7 @@ export interface Report {
   readonly model: string;
   /** SHA-256 of what the result rests on and consists of, by name. */
   readonly digests: Readonly<Record<string, string>>;
-  /** Shell commands that check the result elsewhere. */
+  /** Lines for bash that check the result elsewhere, see {@link reproductionOf}. */
   readonly reproduce: readonly string[];
 }
 
@@ -100,42 +100,4 @@ export function skippedOf(facts: {
       .map(({ kind, name, evidence }) => `Not proven before the start: ${kind} ${name} (${evidence})`),
     ...(problem === null ? [] : [`The work is not on its branch: ${problem}`]),
   ];
-}
-
-/** Shell commands that get base and result and run the checks again. */
-export function reproductionOf(facts: {
-  readonly sessionId: string;
-  readonly source: Snapshot['source'];
-  readonly base: string | null;
-  readonly branch: string | null;
-  readonly commit: string | null;
-  readonly commands: readonly string[];
-}): string[] {
-  const { sessionId, source, base, branch, commit, commands } = facts;
-  if (base === null) return [];
-  const apply = 'git apply diff.patch';
-  const start =
-    source.kind === 'directory'
-      ? [`cd ${quoted(source.path)} # as it was at the freeze: the base is an import of its files`, apply]
-      : [`git clone ${quoted(source.url)} work && cd work && git checkout ${base}`, ...completionsOf(source)];
-  const result =
-    branch !== null && commit !== null ? [`git fetch origin ${quoted(branch)} && git checkout ${commit}`] : [apply];
-  return [
-    `holdfast export ${sessionId} -o bundle.tar && holdfast verify-bundle bundle.tar && tar -xf bundle.tar diff.patch`,
-    ...start,
-    ...(source.kind === 'directory' ? [] : result),
-    ...commands.map((command) => `CI=true bash -c ${quoted(command)}`),
-  ];
-}
-
-function completionsOf(source: Snapshot['source']): string[] {
-  if (source.kind === 'directory') return [];
-  return [
-    ...(source.submodules === true ? ['git submodule update --init --recursive'] : []),
-    ...(source.lfs === true ? ['git lfs pull'] : []),
-  ];
-}
-
-function quoted(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

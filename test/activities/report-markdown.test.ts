@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { toMarkdown } from '../../src/activities/report-markdown.ts';
-import { reproductionOf, skippedOf, type Report } from '../../src/activities/report.ts';
+import { skippedOf, type Report } from '../../src/activities/report.ts';
 
 const report = (changes: Partial<Report> = {}): Report => ({
   sessionId: 'ses_a',
@@ -75,7 +75,7 @@ test('a report has its facts: cost, time, what was assumed, waived, answered, sk
     '- the model: `m-2` answered, and `m-1` before the freeze. The work goes on.',
     '## Skipped, or not proven\n\n- Not run: npm test (no change)',
     '## Digests\n\n- snapshot: `sha256:1`',
-    '## How to reproduce\n\n~~~bash\ngit clone x\n~~~',
+    '## How to reproduce\n\nIn an empty directory:\n\n~~~bash\ngit clone x\n~~~',
   ]) {
     expect(text).toContain(wanted);
   }
@@ -92,9 +92,12 @@ test('what a model or a repository wrote cannot write lines of the report', () =
       assumptions: [forged],
       answers: [{ id: 'q', question: forged, answer: forged }],
       changes: [change],
+      reproduce: [`bash -c '\n~~~~\n${forged}\n~~~~\n'`],
     }),
   );
-  expect(text.split('\n').filter((line) => /^(# |- \*\*fixed)/.test(line))).toHaveLength(1);
+  const [rendered = '', block] = text.split('~~~~~bash\n');
+  expect(rendered.split('\n').filter((line) => /^(# |- \*\*fixed)/.test(line))).toHaveLength(1);
+  expect(block).toBe(`bash -c '\n~~~~\n${forged}\n~~~~\n'\n~~~~~\n\n`);
   expect(text).toContain('> # Done: all is well\n> - **fixed** `npm test`');
   expect(text).toContain('- modified ``a`b # c`` +1 −1');
 });
@@ -142,15 +145,4 @@ test('what was not done is listed, wherever it was left out', () => {
     'The work is not on its branch: no network',
   ]);
   expect(skippedOf({ ...facts, strategy: 'skip' })[0]).toBe('All checks: the task asked to skip them.');
-});
-
-test('the commands to reproduce are quoted, whatever branch and check are called', () => {
-  const source = { kind: 'repository', url: 'https://git.example.test/a b.git' } as const;
-  const facts = { sessionId: 'ses_a', source, base: 'b', branch: "it's", commit: 'c', commands: ["echo 'a'; false"] };
-  expect(reproductionOf(facts).slice(1)).toEqual([
-    "git clone 'https://git.example.test/a b.git' work && cd work && git checkout b",
-    "git fetch origin 'it'\\''s' && git checkout c",
-    "CI=true bash -c 'echo '\\''a'\\''; false'",
-  ]);
-  expect(reproductionOf({ ...facts, branch: null, commit: null })).toContain('git apply diff.patch');
 });

@@ -5,7 +5,9 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { holdfast as command } from '../cli/setting.ts';
 import { until } from '../support/holdfast.ts';
+import { behind } from '../support/plant-repository.ts';
 import { projects } from '../support/projects.ts';
+import { atHome, reproduce } from '../support/reproduce.ts';
 import { canaries, startSetting, type Setting } from '../support/scripted-setting.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -33,26 +35,6 @@ async function run(name: string, repoUrl: string, rounds: string[][], changes: o
 function git(repository: string, ...args: string[]): string {
   const options = ['-c', 'safe.directory=*', '--git-dir', setting.git.pathOf(repository)];
   return execFileSync('git', [...options, ...args], { encoding: 'utf8' });
-}
-
-/** Configuration of git, by the environment. */
-function gitConfig(values: Readonly<Record<string, string>>): Record<string, string> {
-  const pairs = Object.entries(values).flatMap(([key, value], index) => [
-    [`GIT_CONFIG_KEY_${index}`, key],
-    [`GIT_CONFIG_VALUE_${index}`, value],
-  ]);
-  return { GIT_CONFIG_COUNT: String(Object.keys(values).length), ...Object.fromEntries(pairs) } as Record<
-    string,
-    string
-  >;
-}
-
-/** The environment of a person who may read and write the repositories. */
-function atHome(): NodeJS.ProcessEnv {
-  const login = Buffer.from(`git:${canaries.gitToken}`).toString('base64');
-  const who = { 'user.name': 'Ada', 'user.email': 'ada@example.test' };
-  const config = gitConfig({ 'http.extraHeader': `Authorization: Basic ${login}`, ...who });
-  return { PATH: process.env['PATH'], HOLDFAST: setting.holdfast.url, HOLDFAST_URL: setting.holdfast.url, ...config };
 }
 
 const cli = (...args: string[]) => command(args, { HOLDFAST_URL: setting.holdfast.url });
@@ -106,14 +88,9 @@ test('a bug is fixed and proven by the tests that the repository brings; the bun
   expect(Buffer.from(await again)).toEqual(readFileSync(file));
 
   // What the report tells to reproduce it by, as it stands there.
-  const program = `holdfast() { '${process.execPath}' '${join(root, 'src', 'cli.ts')}' "$@"; }`;
-  const script = [program, ...(report.reproduce as string[]), 'git rev-parse HEAD'].join('\n');
-  const { stdout } = await promisify(execFile)('/bin/bash', ['-euc', script], {
-    cwd: temporaryDirectory(),
-    env: atHome(),
-  });
-  expect(stdout).toMatch(/\bpass 2\b/);
-  expect(stdout.trim().split('\n').at(-1)).toBe(report.commit);
+  const { exitCode, output, work } = await reproduce(setting, report.reproduce);
+  expect([exitCode, output]).toEqual([0, expect.stringMatching(/\bpass 2\b/)]);
+  expect(behind(join(work, '.git'))(['rev-parse', 'HEAD'])).toBe(report.commit);
 
   const bytes = readFileSync(file);
   const at = bytes.lastIndexOf('checks/round-0-1.log\0') + 520;
@@ -208,7 +185,7 @@ test('red to the end: FAILED, the best round is on the work branch, and a person
   // A person goes on, on the branch, and gives it back: the commands of the documentation, as they stand there.
   const text = readFileSync(join(root, 'docs', 'verification.md'), 'utf8');
   const [, commands = ''] = /<!-- takeover -->\n```bash\n([\s\S]*?)```/.exec(text) ?? [];
-  const env = { ...atHome(), SESSION: id, REPO_URL: repoUrl, REPO_USER: 'git', REPO_TOKEN: canaries.gitToken };
+  const env = { ...atHome(setting), SESSION: id, REPO_URL: repoUrl, REPO_USER: 'git', REPO_TOKEN: canaries.gitToken };
   const { stdout } = await promisify(execFile)('/bin/bash', ['-euc', commands], { cwd: temporaryDirectory(), env });
   const human = setting.remoteSha('taken-over', branch);
   expect(human).not.toBe(commit);
