@@ -1,11 +1,12 @@
 import { digestOf } from '../digest/canonical-json.ts';
 import { isPushed, termsOf } from '../domain/delivery.ts';
 import { HoldfastError } from '../domain/failure.ts';
-import type { Delivered, DeliveredRequest } from '../domain/session.ts';
+import { workBranchOf, type Delivered, type DeliveredRequest } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { GitManager, Pointed } from '../git/git-manager.ts';
 import type { Store } from '../store/store.ts';
+import { BranchPusher } from './branch-pusher.ts';
 import { commitMessage } from './commit-message.ts';
 import type { Credentials } from './credentials.ts';
 import type { PullRequests } from './pull-request.ts';
@@ -29,6 +30,7 @@ export class CommitManager {
   readonly #git: GitManager;
   readonly #store: Store;
   readonly #credentials: Credentials;
+  readonly #pusher: BranchPusher;
   readonly #pullRequests: PullRequests;
 
   constructor(deps: {
@@ -40,6 +42,7 @@ export class CommitManager {
     this.#git = deps.git;
     this.#store = deps.store;
     this.#credentials = deps.credentials;
+    this.#pusher = new BranchPusher(deps);
     this.#pullRequests = deps.pullRequests;
   }
 
@@ -60,22 +63,34 @@ export class CommitManager {
     await faultPoint('after:commit', snapshot.sessionId);
     if (kind === 'directory') await this.#apply(snapshot, tree);
     if (!isPushed(kind)) return { kind, branch: null, commit, tree, verified };
-    const branch = await this.#push(snapshot, { commit, own }, signal);
+    const branch = await this.#branchOf(snapshot);
+    await this.#pusher.push({ snapshot, commit, own, branch, isDelivery: true }, signal);
     if (kind === 'branch') return { kind, branch, commit, tree, verified };
     const pullRequest = await this.#propose(delivery, { branch, commit }, signal);
     return { kind, branch, commit, tree, verified, pullRequest };
   }
 
   /**
-   * Brings the work of a session that failed to its work branch, if it has one and there is work; it is no delivery, and says so.
+   * Brings the work of a session that failed to a branch of its own making, if it delivers to branches and there is work; it is no
+   * delivery, and says so. That is the agreed branch where the remote has none of this name, and else the one we would have named.
+   * @returns the branch that has the work
    * @throws HoldfastError REMOTE_DIVERGED, BRANCH_PROTECTED, REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE
    */
   async keep(delivery: Delivery, signal: AbortSignal): Promise<{ branch: string | null; commit: string | null }> {
     const { snapshot, tree } = delivery;
+    const { sessionId } = snapshot;
     if (!isPushed(snapshot.delivery) || tree === snapshot.base.tree) return { branch: null, commit: null };
-    const own = await this.#git.open(snapshot.sessionId).ownTree(snapshot, tree);
+    const own = await this.#git.open(sessionId).ownTree(snapshot, tree);
     const commit = await this.#commit(delivery, own);
-    return { branch: await this.#push(snapshot, { commit, own }, signal), commit };
+    const named = await this.#branchOf(snapshot);
+    const aside = workBranchOf(sessionId);
+    const push = (branch: string) => this.#pusher.push({ snapshot, commit, own, branch, isDelivery: false }, signal);
+    // An attempt before this one may have found the agreed branch taken: the work stays where that one brought it.
+    const isAside = named === aside || (await this.#store.pushedBranches.has({ sessionId, branch: aside, commit }));
+    const isThere = !isAside && (await push(named).then(() => true, unlessTaken));
+    if (isThere) return { branch: named, commit };
+    await push(aside);
+    return { branch: aside, commit };
   }
 
   /**
@@ -96,26 +111,9 @@ export class CommitManager {
     return tree !== base.tree && own.tree !== (await this.#git.open(sessionId).treeOf(base.commit));
   }
 
-  /** Answers the branch that has the commit: the one that was agreed, or that a person has chosen since. */
-  async #push(
-    snapshot: Snapshot,
-    { commit, own }: { readonly commit: string; readonly own: Pointed },
-    signal: AbortSignal,
-  ): Promise<string> {
-    const { sessionId, source } = snapshot;
-    const branch = (await this.#store.sessions.get(sessionId)).deliveryBranch ?? snapshot.branch;
-    const credentials = await this.#credentials.git(sessionId);
-    const remote = { source, branch, signal, ...(credentials && { credentials }) };
-    const { head: expected, isDefault } = await this.#git.standingOf(remote);
-    if (expected === commit) return branch; // The push of an attempt that died before it could say so.
-    if (isDefault && !termsOf(snapshot).allowDefaultBranch) throw defaultBranchRefused(branch);
-    if (!mayPushOver(snapshot, branch, expected)) throw diverged(branch, expected);
-    await this.#git.upload({ sessionId, tree: snapshot.base.tree, ...remote }, own.uploads);
-    await this.#store.pushedBranches.note({ sessionId, branch, commit, at: Date.now() });
-    await faultPoint('before:push-sent', sessionId);
-    await this.#git.push({ sessionId, commit, expected, ...remote });
-    await faultPoint('before:push-acknowledged', sessionId);
-    return branch;
+  /** The branch that was agreed, or that a person has chosen since. */
+  async #branchOf({ sessionId, branch }: Snapshot): Promise<string> {
+    return (await this.#store.sessions.get(sessionId)).deliveryBranch ?? branch;
   }
 
   async #propose(
@@ -145,28 +143,10 @@ export class CommitManager {
   }
 }
 
-/** Nothing is ever pushed over work that is not ours. */
-function mayPushOver(snapshot: Snapshot, branch: string, head: string | null): boolean {
-  if (head === snapshot.base.commit) return true;
-  const isOwnToMake = termsOf(snapshot).branchUse === 'new' || branch !== snapshot.branch;
-  return head === null && isOwnToMake;
-}
-
-function diverged(branch: string, head: string | null): HoldfastError {
-  const where = head === null ? 'is not on the remote any more' : `is at ${head} on the remote, which is not ours`;
-  const choices = {
-    retry: 'resume, after the branch was put back or deleted',
-    newBranch: 'resume with {"branch": "another-name"}',
-    abort: 'abort: the work is kept as a patch',
-  };
-  return new HoldfastError('REMOTE_DIVERGED', `The branch ${branch} ${where}.`, { details: { branch, head, choices } });
-}
-
-/** The refusal to push to the default branch of a repository when the task does not say so. */
-export function defaultBranchRefused(branch: string): HoldfastError {
-  const message = `${branch} is the default branch of the repository, which the task does not allow to be pushed to.`;
-  return new HoldfastError('BRANCH_PROTECTED', message, {
-    remedy: 'Name another `branch`, or set allowDefaultBranch in a new request.',
-    details: { branch },
-  });
+/** False for a branch that was there before, or that is not for us to make. */
+function unlessTaken(error: unknown): false {
+  const isTaken =
+    error instanceof HoldfastError && (error.code === 'REMOTE_DIVERGED' || error.code === 'BRANCH_PROTECTED');
+  if (isTaken) return false;
+  throw error;
 }

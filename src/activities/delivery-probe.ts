@@ -2,7 +2,7 @@ import { termsOf } from '../domain/delivery.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { SessionRecord } from '../store/sessions.ts';
-import { defaultBranchRefused } from './commit-manager.ts';
+import { defaultBranchRefused } from './branch-refusals.ts';
 import type { Credentials } from './credentials.ts';
 import type { PullRequests } from './pull-request.ts';
 

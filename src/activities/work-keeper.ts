@@ -30,7 +30,7 @@ export interface Kept {
   readonly problem: string | null;
 }
 
-/** Decides which files a session leaves, and brings those of a failed one to its work branch, where a person can take over. */
+/** Decides which files a session leaves, and brings those of a failed one to a branch of its own, where a person can take over. */
 export class WorkKeeper {
   readonly #store: Store;
   readonly #git: GitManager;

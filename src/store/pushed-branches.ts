@@ -34,6 +34,12 @@ export class PushedBranchRecords {
     await this.#db.run(sql, sessionId, branch, commit, at);
   }
 
+  /** True for a push that was about to be sent, whether it arrived or not. */
+  async has({ sessionId, branch, commit }: Omit<Push, 'at'>): Promise<boolean> {
+    const sql = 'SELECT head FROM pushed_branches WHERE session_id = ? AND branch = ? AND head = ?';
+    return (await this.#db.all(sql, sessionId, branch, commit)).length > 0;
+  }
+
   /**
    * What failed sessions have pushed to branches under the name that we give them, and have proposed to nobody. A branch that a caller
    * named is the caller's, a result that was delivered belongs to whoever asked for it, and what a session at work goes on from is needed.

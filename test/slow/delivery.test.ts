@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { forgeKinds } from '../../src/domain/forge.ts';
+import { workBranchOf } from '../../src/domain/session.ts';
 import { deliveryOf } from '../api/forge-deliveries.ts';
 import { canary } from '../support/canary-scan.ts';
 import { startFakeForge } from '../support/forges/fake-forge.ts';
@@ -153,6 +154,28 @@ test('the default branch is refused in preflight unless the task says so, and a 
   expect(paused.pause).toMatchObject({ code: 'BRANCH_PROTECTED', message: expect.stringContaining('GH006') });
   await holdfast.call('POST', `/api/sessions/${guarded}/resume`, { branch: 'feat/allowed' });
   expect(await holdfast.reach(guarded, 'COMPLETE', 'FAILED')).toMatchObject({ result: { branch: 'feat/allowed' } });
+});
+
+test('what the checks refuse leaves a branch that was there as it was: it is on a branch of its own, from where a new session goes on', async () => {
+  const { fileAt, git, holdfast, remoteSha, request } = setting;
+  const repoUrl = await git.createRepository('refused', files);
+  const theirs = takeBranch('refused', 'shared');
+  const going = { branch: 'shared', branchStrategy: 'existing', limits: { maxIterations: 0 } };
+  const id = await holdfast.create(request('marked', repoUrl, { ...going, acceptance: ['false'] }));
+  const failed = await holdfast.reach(id, 'COMPLETE', 'FAILED', 'PAUSED');
+  expect(failed).toMatchObject({ state: 'FAILED', failure: { code: 'CHECKS_FAILED' } });
+  const report = (await holdfast.call('GET', `/api/sessions/${id}/report`)).body.data;
+  expect(report.branch).toBe(workBranchOf(id));
+  expect(remoteSha('refused', report.branch)).toBe(report.commit);
+  expect([report.base, remoteSha('refused', 'shared')]).toEqual([theirs, theirs]);
+
+  const next = await holdfast.create(
+    request('marked', repoUrl, { branch: report.branch, branchStrategy: 'existing', acceptance }),
+  );
+  const done = await holdfast.reach(next, 'COMPLETE', 'FAILED', 'PAUSED');
+  expect(done).toMatchObject({ state: 'COMPLETE', result: { branch: report.branch, verified: true } });
+  expect(behind(git.pathOf('refused'))(['rev-parse', `${report.branch}^`])).toBe(report.commit);
+  expect(fileAt('refused', report.branch, 'mark.txt')).not.toBe('');
 });
 
 test('a comment that asks starts a session that goes on with the branch: one request, one report, a commit on top', async () => {
