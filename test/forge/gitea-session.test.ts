@@ -48,11 +48,11 @@ describe.skipIf(hasNoGitea)('a whole session on a real Gitea', () => {
       ...changes,
     });
 
-  test('it ends in a pull request; a comment there goes on with it, and nothing is doubled', async () => {
+  test('it ends in a pull request; a comment there goes on with it, then a review, and nothing is doubled', async () => {
     const { holdfast } = setting;
     const { path, url, shaOf } = await repositoryFor(owner, `followed-${stamp}`);
     const config = { url: `${holdfast.url}/v1/forges/gitea/webhook`, content_type: 'json', secret: HOOK_SECRET };
-    const events = ['issue_comment', 'pull_request', 'pull_request_comment', 'status'];
+    const events = ['issue_comment', 'pull_request', 'pull_request_comment', 'pull_request_review', 'status'];
     await call('POST', `${path}/hooks`, { type: 'gitea', active: true, events, config });
     const delivery = {
       delivery: 'pull_request',
@@ -70,17 +70,27 @@ describe.skipIf(hasNoGitea)('a whole session on a real Gitea', () => {
       body: expect.stringContaining(done.snapshot.digest),
     });
 
-    await call('POST', `${path}/issues/1/comments`, { body: '/holdfast mark second, too' });
-    await until(async () => (await shaOf(branch)) !== commit, 60_000);
-    const { items } = (await holdfast.call('GET', '/api/sessions')).body.data;
-    const [next] = items.filter((one: { sessionId: string }) => one.sessionId !== id);
-    const followed = await holdfast.reach(next.sessionId, 'COMPLETE', 'FAILED', 'PAUSED');
-    expect(followed).toMatchObject({ state: 'COMPLETE', result: { branch, pullRequest: { number: 1 } } });
-    expect(await shaOf(branch)).toBe(followed.result.commit);
+    let newest = commit;
+    const known = new Set([id]);
+    for (const [place, asks] of [
+      ['issues/1/comments', { body: '/holdfast mark second, too' }],
+      ['pulls/1/reviews', { body: '/holdfast mark third, too', event: 'REQUEST_CHANGES' }],
+    ] as const) {
+      await call('POST', `${path}/${place}`, asks);
+      await until(async () => (await shaOf(branch)) !== newest, 60_000);
+      const { items } = (await holdfast.call('GET', '/api/sessions')).body.data;
+      const fresh = items.map((one: { sessionId: string }) => one.sessionId).filter((one: string) => !known.has(one));
+      expect(fresh).toHaveLength(1);
+      known.add(fresh[0]);
+      const followed = await holdfast.reach(fresh[0], 'COMPLETE', 'FAILED', 'PAUSED');
+      expect(followed).toMatchObject({ state: 'COMPLETE', result: { branch, pullRequest: { number: 1 } } });
+      newest = followed.result.commit;
+      expect(await shaOf(branch)).toBe(newest);
+    }
     expect(await call('GET', `${path}/pulls?state=all`)).toHaveLength(1);
     const said = (await call('GET', `${path}/issues/1/comments`)) as { body: string; user: { login: string } }[];
     const ours = said.filter(({ user }) => user.login === worker.name);
-    expect(ours.map((comment) => comment.body.includes(followed.result.commit))).toEqual([true]);
+    expect(ours.map((comment) => comment.body.includes(newest))).toEqual([true]);
   });
 
   test('who may push is known to a token without the rights of an administrator', async () => {
