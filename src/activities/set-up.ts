@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NetworkPolicy } from '../domain/egress.ts';
 import { isGreen, type CheckEnd } from '../domain/verdict.ts';
@@ -9,6 +9,7 @@ import type { Sandbox, SandboxLimits } from '../sandbox/sandbox.ts';
 import type { Store } from '../store/store.ts';
 import { runLogged } from './logged-command.ts';
 import { SessionEgress, type EgressSettings } from './session-egress.ts';
+import { setUpInputs } from './set-up-inputs.ts';
 
 /** What set-ups are run with. */
 export interface SetUpParts {
@@ -44,15 +45,23 @@ export class SetUp {
     this.#parts = parts;
   }
 
-  /** Runs the commands that this work tree has not seen. Answers the end of the one that is red, also on its second try; else null. */
+  /**
+   * Runs the commands, unless this work tree has seen them with the same manifests and locks, see {@link setUpInputs}. Answers the end
+   * of the one that is red, also on its second try; else null.
+   */
   async run(job: SetUpJob): Promise<CheckEnd | null> {
     const { commands, files, sessionId, workTree } = job;
+    if (commands.length === 0) return null;
+    const { git, sandbox, store, egress: settings } = this.#parts;
     const mark = join(workTree.stateDirectory, 'set-up');
-    const key = createHash('sha256').update(JSON.stringify(commands)).digest('hex');
-    if (commands.length === 0 || (existsSync(mark) && readFileSync(mark, 'utf8') === key)) return null;
-    const { sandbox, store, egress: settings } = this.#parts;
+    const inputs = await setUpInputs(git.open(sessionId), files.tree);
+    const key = createHash('sha256')
+      .update(JSON.stringify([commands, inputs]))
+      .digest('hex');
+    if (existsSync(mark) && readFileSync(mark, 'utf8') === key) return null;
+    rmSync(mark, { force: true }); // From here on the directory is neither as it was nor as it shall be.
     await using egress = await SessionEgress.open(sessionId, job.network, { sandbox, events: store.events, settings });
-    const cache = await this.#parts.git.open(sessionId).makeCache();
+    const cache = await git.open(sessionId).makeCache();
     const failed = await this.#all(job, cache, egress);
     await workTree.restore(files.tree, files.kept);
     if (failed === null) writeFileSync(mark, key);

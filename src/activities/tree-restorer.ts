@@ -5,6 +5,7 @@ import type { SessionGit } from '../git/session-git.ts';
 import type { WorkTree } from '../git/work-tree.ts';
 import type { FileState } from '../store/journal.ts';
 import { LostFiles, noteOfLost } from './lost-files.ts';
+import { setUpInputs } from './set-up-inputs.ts';
 import type { SetUp } from './set-up.ts';
 import { WorkTreeMarker } from './work-tree-marker.ts';
 
@@ -53,7 +54,7 @@ export class TreeRestorer {
     const { network, limits = {} } = sandbox;
     const job = { sessionId, commands, network, limits, workTree: this.#workTree, files, name: 'agent', signal };
     const failed = await this.#setUp.run(job);
-    if (failed !== null) throw setupFailed(failed);
+    if (failed !== null && !(await this.#hasOtherInputs(files))) throw setupFailed(failed);
     if (!this.#lost.isKnown()) this.#lost.set(await this.#workTree.absent(await this.#absent(files)));
     this.#marker.set(files);
   }
@@ -77,6 +78,15 @@ export class TreeRestorer {
   async #isAt(files: FileState): Promise<boolean> {
     const said = this.#marker.says(files);
     return said === 'theirs' ? this.#workTree.holds(files.tree) : said === 'mine';
+  }
+
+  /**
+   * True when the agent has changed what set-ups read. A manifest without its lock yet is work in the middle, which only the agent can
+   * finish: what is missing then is no reason to pause.
+   */
+  async #hasOtherInputs({ tree }: FileState): Promise<boolean> {
+    const { tree: base } = this.#snapshot.base;
+    return (await setUpInputs(this.#git, tree)) !== (await setUpInputs(this.#git, base));
   }
 
   /** Ignored files of a checkpoint that a new directory has not. */

@@ -1,13 +1,14 @@
-import { readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { SetUp } from '../../src/activities/set-up.ts';
+import { TreeRestorer } from '../../src/activities/tree-restorer.ts';
 import { systemPromptFor } from '../../src/agent/system-prompt.ts';
 import { GitManager } from '../../src/git/git-manager.ts';
 import { createSandbox } from '../../src/sandbox/create-sandbox.ts';
 import { openStore } from '../../src/store/store.ts';
 import { openDirectory } from '../support/open-directory.ts';
-import { sampleSession } from '../support/sample-task.ts';
+import { sampleSession, sampleSnapshot } from '../support/sample-task.ts';
 import { runnerSetting } from './runner-setting.ts';
 import { verifierSetting } from './verifier-setting.ts';
 
@@ -34,9 +35,20 @@ async function setting() {
     await workTree.restore(base.tree);
     return workTree;
   };
-  const run = async (name: string, commands: readonly string[]) => {
-    const workTree = await workTreeOf(name);
-    const files = { tree: base.tree, kept: null };
+  /** The base with some files changed, as an agent would. */
+  const treeWith = async (files: Readonly<Record<string, string>>): Promise<string> => {
+    const workTree = await workTreeOf('author');
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(workTree.spec.workspace, path)), { recursive: true });
+      writeFileSync(join(workTree.spec.workspace, path), text);
+    }
+    await workTree.adopt();
+    return workTree.snapshot(base.tree);
+  };
+  const run = async (name: string, commands: readonly string[], tree = base.tree) => {
+    const workTree = git.open(SESSION).workspace(name);
+    await workTree.restore(tree);
+    const files = { tree, kept: null };
     const failed = await setUp.run({
       sessionId: SESSION,
       commands,
@@ -51,7 +63,15 @@ async function setting() {
   };
   const logs = async () => (await store.artifacts.list(SESSION)).map(({ name }) => name);
   const log = async (name: string) => (await store.artifacts.read(SESSION, name)).bytes.toString();
-  return { run, logs, log, base, git };
+  const restorer = (setup: readonly string[]) => {
+    const source = { kind: 'directory', path: project } as const;
+    const model = { provider: 'openai', id: 'none', thinkingLevel: 'off' } as const;
+    const facts = { sessionId: SESSION, source, base, model, limits: { maxSteps: 1, maxIterations: 0 } };
+    const snapshot = sampleSnapshot(facts, { setup: [...setup] });
+    const workTree = git.open(SESSION).workspace('agent');
+    return new TreeRestorer({ git: git.open(SESSION), setUp, snapshot, workTree, worker: 'worker' });
+  };
+  return { run, logs, log, base, git, treeWith, restorer };
 }
 
 test('only what git ignores stays of a set-up, its output is kept, and a work tree has it once', async () => {
@@ -86,6 +106,68 @@ test('a set-up that fails is tried once more, ends with the log of its last word
   expect(failed).toMatchObject({ exitCode: 3, artifact: 'setup/one-1-again.log', tail: 'why' });
   expect((await run('one', ['echo why; exit 3', 'echo never'])).failed).not.toBeNull();
   expect(await logs()).not.toContain('setup/one-2.log');
+});
+
+const count = ['mkdir -p made; echo run >> made/runs; wc -l < made/runs'];
+
+test.each([
+  'package-lock.json',
+  'web/package.json',
+  'services/api/requirements-dev.txt',
+  'go.sum',
+  'app/build.gradle.kts',
+])(
+  'a tree with another %s is set up again, in a directory that was set up before; one with other sources is not',
+  async (path) => {
+    const { run, log, treeWith } = await setting();
+    await run('one', count);
+    await run('one', count, await treeWith({ 'a.txt': 'changed', 'src/package.json.ts': 'x', 'b/c.txt': 'x' }));
+    expect(await log('setup/one-1.log')).toBe('1\n');
+    const changed = await treeWith({ [path]: 'two' });
+    await run('one', count, changed);
+    expect(await log('setup/one-1.log')).toBe('2\n');
+    await run('one', count, changed);
+    await run('one', count, await treeWith({ [path]: 'two', 'a.txt': 'changed' }));
+    expect(await log('setup/one-1.log')).toBe('2\n');
+    await run('one', count);
+    expect(await log('setup/one-1.log')).toBe('3\n');
+  },
+);
+
+test('a set-up that was killed in the middle of another lock is not taken for that of the lock before', async () => {
+  const { run, log, treeWith } = await setting();
+  const commands = ['mkdir -p made; echo run >> made/runs; test ! -e yarn.lock || exit 1; wc -l < made/runs'];
+  await run('one', commands);
+  expect((await run('one', commands, await treeWith({ 'yarn.lock': 'x' }))).failed).not.toBeNull();
+  expect((await run('one', commands)).failed).toBeNull();
+  expect(await log('setup/one-1.log')).toBe('4\n');
+});
+
+const noIgnored = { kept: null, ignored: [] };
+
+test("the agent's turns change manifests without a set-up; a return to other ones has one", async () => {
+  const { base, log, restorer, treeWith } = await setting();
+  const before = { tree: base.tree, ...noIgnored };
+  const after = { tree: await treeWith({ 'package.json': '{}' }), ...noIgnored };
+  const restored = restorer(count);
+  await restored.restore(before, never);
+  restored.touched();
+  restored.committed(after);
+  await restored.restore(after, never);
+  expect(await log('setup/agent-1.log')).toBe('1\n');
+  restored.touched(); // A turn that is lost.
+  await restored.restore(after, never);
+  expect(await log('setup/agent-1.log')).toBe('2\n');
+});
+
+test('a manifest that the agent has left in the middle does not pause its session; one that it has not touched does', async () => {
+  const { base, logs, restorer, treeWith } = await setting();
+  const unlocked = ['test -e package-lock.json || ! test -e package.json'];
+  const middle = { tree: await treeWith({ 'package.json': '{}' }), ...noIgnored };
+  await restorer(unlocked).restore(middle, never);
+  expect(await logs()).toContain('setup/agent-1-again.log');
+  const broken = restorer(['exit 1']).restore({ tree: base.tree, ...noIgnored }, never);
+  await expect(broken).rejects.toMatchObject({ code: 'SETUP_FAILED' });
 });
 
 const submit = { tools: [{ name: 'submit_result', args: { summary: 'Done.' } }] };
