@@ -12,6 +12,8 @@ export interface SynthesisRequest extends ContractSources {
   readonly model: ModelSpec;
   readonly key?: string | undefined;
   readonly signal: AbortSignal;
+  /** Told what all rounds have used, with their wall time, whatever came of them; no turns, for these are not the agent's. */
+  readonly noteUsage: (usage: Usage) => Promise<unknown>;
 }
 
 /** What came of it. */
@@ -19,8 +21,6 @@ export interface Synthesis {
   readonly draft: ContractDraft;
   /** The model that wrote it, as its provider names it. */
   readonly writtenBy: string;
-  /** Of all rounds; no turns, for these are not the agent's. */
-  readonly usage: Usage;
 }
 
 const ROUNDS = 2;
@@ -50,15 +50,24 @@ export class ContractSynthesizer {
    * @throws HoldfastError CONTRACT_INVALID after the repair round; MODEL_KEY_MISSING, MODEL_AUTH_FAILED, MODEL_RATE_LIMITED,
    * MODEL_UNAVAILABLE or MODEL_REJECTED from the provider, tried once; what the signal was aborted with, when it was.
    */
-  async synthesize({ model, key, signal, ...sources }: SynthesisRequest): Promise<Synthesis> {
+  async synthesize({ model, key, signal, noteUsage, ...sources }: SynthesisRequest): Promise<Synthesis> {
     signal.throwIfAborted();
     const access = this.#openModel(model, key);
     const call = new ForcedCall(access, contractSystemPrompt, contractTool);
+    const begun = performance.now();
+    try {
+      return await this.#write(call, sources, signal);
+    } finally {
+      await noteUsage({ ...call.usage, wallMs: Math.round(performance.now() - begun) });
+    }
+  }
+
+  async #write(call: ForcedCall, sources: ContractSources, signal: AbortSignal): Promise<Synthesis> {
     let message = contractPrompt(sources);
     let faults = '';
     for (let round = 1; round <= ROUNDS; round += 1) {
       const checked = check(await call.say(message, signal));
-      if ('draft' in checked) return { draft: checked.draft, writtenBy: call.servedModel, usage: call.usage };
+      if ('draft' in checked) return { draft: checked.draft, writtenBy: call.servedModel };
       faults = checked.faults;
       message = `This is not a valid contract:\n${faults}\nCall ${contractTool.name} again with all fields, corrected.`;
     }

@@ -7,6 +7,7 @@ import { isPushed } from '../domain/delivery.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import type { Base, Frozen } from '../domain/session.ts';
 import { whitelistFor } from '../domain/tools.ts';
+import type { Usage } from '../domain/usage.ts';
 import type { Approval, Waiver } from '../domain/waiver.ts';
 import { canonicalJson, digestOf, jsonOf } from '../digest/canonical-json.ts';
 import type { GitManager } from '../git/git-manager.ts';
@@ -100,6 +101,7 @@ export class Preflight {
       files,
       model: task.model,
       signal,
+      noteUsage: (usage: Usage) => store.sessions.addContractUsage(sessionId, usage),
     };
     const measuring = git.open(sessionId).measure(tree);
     measuring.catch(() => undefined); // It is awaited when the model has answered.

@@ -52,8 +52,9 @@ function headlines({ failure, note, outcome, verified }: Report): string[] {
 }
 
 function facts({ usage, ...report }: Report): string {
-  const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;
-  const cost = `${usage.turns} turns, ${usage.tokens} tokens, ${usage.costUsd.toFixed(4)} USD`;
+  const { contract } = usage;
+  const price = ({ tokens, costUsd }: { readonly tokens: number; readonly costUsd: number }) =>
+    `${tokens} tokens, ${costUsd.toFixed(4)} USD`;
   return table([
     ['Session', report.sessionId],
     ['Snapshot', report.snapshot],
@@ -62,10 +63,29 @@ function facts({ usage, ...report }: Report): string {
     ['Pull request', report.pullRequest ?? null],
     ['Commit', report.commit],
     ['Model', report.model],
-    ['Cost', cost],
+    ['Cost', `${usage.turns} turns, ${price(usage)}`],
+    ['Cost of the contract', contract === null ? 'unknown' : `${price(contract)}, on top`],
     ['Time', `${seconds(usage.wallMs)} of work, ${seconds(usage.checksMs)} of checks`],
     ['Started', new Date(report.createdAt).toISOString()],
+    ['Ended', `${new Date(report.endedAt).toISOString()}, ${elapsed(usage.elapsedMs)} later`],
   ]);
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1000)} s`;
+}
+
+/** `1 d 2 h 3 min 4 s`, without what is nothing. */
+function elapsed(ms: number): string {
+  const total = Math.round(ms / 1000);
+  const parts = [
+    [Math.floor(total / 86_400), 'd'],
+    [Math.floor(total / 3_600) % 24, 'h'],
+    [Math.floor(total / 60) % 60, 'min'],
+    [total % 60, 's'],
+  ] as const;
+  const shown = parts.filter(([count]) => count > 0).map(([count, unit]) => `${count} ${unit}`);
+  return shown.join(' ') || '0 s';
 }
 
 function describeCheck({ claimed, command, required, verdict, baseline, after, note }: Check): string {

@@ -74,6 +74,8 @@ export class ReportWriter {
     files: Record<string, string>,
   ): Promise<Report> {
     const { id, task, base, frozen, plan, createdAt } = session;
+    // Another attempt writes the same report.
+    const endedAt = await this.#store.outcomes.once(id, 'ended', async () => Date.now());
     const usage = await this.#store.journal.usage(id);
     const snapshot = frozen === null ? null : await this.#snapshot(frozen.digest);
     const contract = (snapshot && (await this.#contract(snapshot.contract))) ?? session.contract;
@@ -116,8 +118,9 @@ export class ReportWriter {
       checks,
       syntax,
       rounds: rounds.map((one) => reported(one, one === round)),
-      usage: spentOn(usage, checks),
+      usage: spentOn(session, { usage, checks, endedAt }),
       createdAt,
+      endedAt,
       model: `${task.model.provider}/${task.model.id}`,
       digests: { ...agreed, ...files },
       reproduce: reproductionOf({
@@ -155,13 +158,22 @@ function reported(verification: Verification, kept: boolean): Report['rounds'][n
   return { round, tree, notGreen: countNotGreen(verification), kept };
 }
 
-function spentOn(usage: Usage, checks: readonly Check[]): Report['usage'] {
+function spentOn(
+  { contractUsage, createdAt }: SessionRecord,
+  { usage, checks, endedAt }: { readonly usage: Usage; readonly checks: readonly Check[]; readonly endedAt: number },
+): Report['usage'] {
   return {
     turns: usage.turns,
     tokens: totalTokens(usage),
     costUsd: usage.costUsd,
     wallMs: usage.wallMs,
     checksMs: checks.reduce((total, check) => total + timeOf(check), 0),
+    elapsedMs: Math.max(0, endedAt - createdAt),
+    contract: contractUsage && {
+      tokens: totalTokens(contractUsage),
+      costUsd: contractUsage.costUsd,
+      wallMs: contractUsage.wallMs,
+    },
   };
 }
 

@@ -51,9 +51,15 @@ export interface Report {
     readonly wallMs: number;
     /** Of the last round's commands, on base and result. */
     readonly checksMs: number;
+    /** From the request to the end: waits for answers, pauses and outages included. */
+    readonly elapsedMs: number;
+    /** Of the calls that wrote the contract: on top of the rest. Null where nobody counted it. */
+    readonly contract: { readonly tokens: number; readonly costUsd: number; readonly wallMs: number } | null;
   };
   /** Epoch milliseconds. */
   readonly createdAt: number;
+  /** When the report was first written, just before the end was told; epoch milliseconds. */
+  readonly endedAt: number;
   readonly model: string;
   /** SHA-256 of what the result rests on and consists of, by name. */
   readonly digests: Readonly<Record<string, string>>;

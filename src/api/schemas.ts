@@ -214,6 +214,16 @@ export const Executed = z
 
 const Reason = z.object({ code: z.string(), message: z.string(), remedy: z.string() }).loose();
 
+const Used = z.object({
+  turns: z.int(),
+  inputTokens: z.int(),
+  outputTokens: z.int(),
+  cacheReadTokens: z.int(),
+  cacheWriteTokens: z.int(),
+  costUsd: z.number(),
+  wallMs: z.int(),
+});
+
 export const SessionAnswer = z
   .object({
     sessionId: z.string(),
@@ -226,14 +236,11 @@ export const SessionAnswer = z
     updatedAt: z.int(),
     source: z.object({ kind: z.string() }).loose(),
     model: z.object({ provider: z.string(), id: z.string() }).loose(),
-    usage: z.object({
-      turns: z.int(),
-      inputTokens: z.int(),
-      outputTokens: z.int(),
-      cacheReadTokens: z.int(),
-      cacheWriteTokens: z.int(),
-      costUsd: z.number(),
-      wallMs: z.int(),
+    usage: Used.extend({
+      contract: Used.optional().openapi({
+        description:
+          'Of the calls that wrote the contract, on top of the rest; no limit counts it. Absent where unknown.',
+      }),
     }),
     labels: z.array(z.string()),
     parent: z.object({ sessionId: z.string(), turn: z.int() }).optional(),

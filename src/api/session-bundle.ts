@@ -44,7 +44,8 @@ async function blobPart(store: Store, name: string, blob: string): Promise<Bundl
 }
 
 async function sessionText(store: Store, session: SessionRecord): Promise<string> {
-  const { id, task, state, base, contract, frozen, plan, failure, result, createdAt, updatedAt } = session;
+  const { id, task, state, base, contract, contractUsage, frozen, plan, failure, result, createdAt, updatedAt } =
+    session;
   const usage = await store.journal.usage(id);
   const facts = {
     sessionId: id,
@@ -58,6 +59,7 @@ async function sessionText(store: Store, session: SessionRecord): Promise<string
     plan,
     drift: (await store.events.ofType(id, 'drift')).map(({ data }) => data),
     usage,
+    contractUsage,
     failure,
     result,
   };

@@ -9,7 +9,7 @@ import type { PreflightAnswer, SessionAnswer } from './schemas.ts';
 
 /** A session as it is shown; made of the records alone, so that it is there while Temporal is not. */
 export function sessionView(session: SessionRecord, usage: Usage): z.infer<typeof SessionAnswer> {
-  const { id, task, state, stage, plan, createdAt, updatedAt, frozen, pause, failure, result } = session;
+  const { id, task, state, stage, plan, createdAt, updatedAt, contractUsage, frozen, pause, failure, result } = session;
   return {
     sessionId: id,
     taskId: task.taskId,
@@ -21,7 +21,7 @@ export function sessionView(session: SessionRecord, usage: Usage): z.infer<typeo
     updatedAt,
     source: task.source,
     model: task.model,
-    usage: { ...usage },
+    usage: { ...usage, ...(contractUsage !== null && { contract: contractUsage }) },
     labels: task.labels,
     ...(task.parent !== undefined && { parent: { sessionId: task.parent.sessionId, turn: task.parent.turn } }),
     ...(frozen !== null && { snapshot: { ...frozen } }),

@@ -111,4 +111,6 @@ export const migrations: readonly string[] = [
     session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE, branch TEXT NOT NULL, head TEXT NOT NULL, at BIGINT NOT NULL,
     PRIMARY KEY (session_id, branch, head)
   );`,
+  // What the calls have used that wrote the contract; null where nobody counted.
+  `ALTER TABLE sessions ADD COLUMN contract_usage_json TEXT;`,
 ];

@@ -3,6 +3,7 @@ import type { PlanStep } from '../domain/events.ts';
 import { HoldfastError, type Failure } from '../domain/failure.ts';
 import type { Base, Delivered, Frozen, PauseReason, Phase, Stage } from '../domain/session.ts';
 import { Task } from '../domain/task.ts';
+import { addUsage, noUsage, type Usage } from '../domain/usage.ts';
 import type { Database, Queries, Row } from './database.ts';
 import { copyCheckpoint } from './forks.ts';
 import type { SealedSecret } from './secrets.ts';
@@ -17,6 +18,8 @@ export interface SessionRecord {
   readonly rev: number;
   readonly base: Base | null;
   readonly contract: Contract | null;
+  /** What the calls have used that wrote the contract, with their wall time; null in sessions of versions that did not count it. */
+  readonly contractUsage: Usage | null;
   readonly frozen: Frozen | null;
   readonly plan: readonly PlanStep[];
   readonly pause: PauseReason | null;
@@ -139,6 +142,21 @@ export class SessionRecords {
     return this.#db.run('UPDATE sessions SET contract_json = ? WHERE id = ?', JSON.stringify(contract), id);
   }
 
+  /**
+   * Adds what a call has used that wrote the contract, or failed to. It is not fenced: what an attempt that was overtaken has spent is
+   * spent as well.
+   */
+  async addContractUsage(id: string, usage: Usage): Promise<void> {
+    await this.#db.transaction(async (queries) => {
+      const text = (await queries.get('SELECT contract_usage_json FROM sessions WHERE id = ?', id))?.[
+        'contract_usage_json'
+      ];
+      const before = typeof text === 'string' ? (JSON.parse(text) as Usage) : noUsage;
+      const sum = JSON.stringify(addUsage(before, usage));
+      await queries.run('UPDATE sessions SET contract_usage_json = ? WHERE id = ?', sum, id);
+    });
+  }
+
   setFrozen(id: string, frozen: Frozen): Promise<number> {
     return this.#db.run('UPDATE sessions SET frozen_json = ? WHERE id = ?', JSON.stringify(frozen), id);
   }
@@ -223,13 +241,14 @@ async function insert(queries: Queries, session: NewSession): Promise<void> {
   const { id, tenant, task, createdAt, secrets, idempotency } = session;
   const repository = task.source.kind === 'repository' ? task.source.url : task.source.path;
   await queries.run(
-    `INSERT INTO sessions (id, tenant, repository, parent, task_json, state, stage, rev, plan_json, epoch, held, created_at, updated_at)
-     VALUES (?, ?, ?, ?, ?, 'INIT', 'pending', 0, '[]', 0, 0, ?, ?)`,
+    `INSERT INTO sessions (id, tenant, repository, parent, task_json, state, stage, rev, plan_json, contract_usage_json, epoch, held, created_at,
+     updated_at) VALUES (?, ?, ?, ?, ?, 'INIT', 'pending', 0, '[]', ?, 0, 0, ?, ?)`,
     id,
     tenant,
     repository,
     task.parent?.sessionId ?? null,
     JSON.stringify(task),
+    JSON.stringify(noUsage),
     createdAt,
     createdAt,
   );
@@ -259,6 +278,7 @@ function toRecord(row: Row): SessionRecord {
     rev: Number(row['rev']),
     base: json('base_json'),
     contract: json('contract_json'),
+    contractUsage: json('contract_usage_json'),
     frozen: json('frozen_json'),
     plan: json('plan_json') ?? [],
     pause: json('pause_json'),

@@ -5,6 +5,7 @@ import { ContractSynthesizer, contractTool } from '../../src/activities/contract
 import { contractPrompt, contractSystemPrompt } from '../../src/activities/contract-prompt.ts';
 import { demoPrompt } from '../../src/demo/demo-repository.ts';
 import { HoldfastError } from '../../src/domain/failure.ts';
+import type { Usage } from '../../src/domain/usage.ts';
 import { createModel } from '../../src/model/provider.ts';
 import type { Conversation, Scenario } from '../support/scripted-model/scenario.ts';
 import { startScriptedModel } from '../support/scripted-model/server.ts';
@@ -25,6 +26,7 @@ const scenarios: Record<string, Scenario> = {
 
 const synthesizer = new ContractSynthesizer((spec, key) => createModel(spec, key, { idleTimeoutMs: 400 }));
 const sources = { prompt: 'Let the parser take tabs.', scripts: [], files: ['src/parser.ts', 'package.json'] };
+const noted: Usage[] = [];
 type Provider = (typeof providers)[number];
 
 async function start() {
@@ -39,7 +41,17 @@ const ask = (
   baseUrl: string,
   key: string | undefined = KEY,
   signal = new AbortController().signal,
-) => synthesizer.synthesize({ ...sources, model: { provider, id, baseUrl, thinkingLevel: 'off' }, key, signal });
+) => {
+  const model = { provider, id, baseUrl, thinkingLevel: 'off' } as const;
+  return synthesizer.synthesize({ ...sources, model, key, signal, noteUsage: async (usage) => noted.push(usage) });
+};
+
+/** What was noted last. */
+function lastNoted(): Usage {
+  const usage = noted.at(-1);
+  if (usage === undefined) throw new Error('nothing was noted');
+  return usage;
+}
 
 async function failureOf(promise: Promise<unknown>): Promise<HoldfastError> {
   const error = await promise.then(
@@ -52,9 +64,13 @@ async function failureOf(promise: Promise<unknown>): Promise<HoldfastError> {
 
 test.each(providers)('%s: a valid contract comes back with what it cost', async (provider) => {
   const { url } = await start();
-  const { draft, usage } = await ask(provider, 'ok', url);
+  noted.length = 0;
+  const { draft } = await ask(provider, 'ok', url);
   expect(draft).toMatchObject({ ...good, questions: [], missingInformation: [] });
-  expect(usage).toMatchObject({ turns: 0 });
+  expect(noted).toHaveLength(1);
+  const usage = lastNoted();
+  expect(usage.turns).toBe(0);
+  expect(usage.wallMs).toBeGreaterThan(0);
   expect(usage.inputTokens).toBeGreaterThan(100);
   expect(usage.outputTokens).toBeGreaterThan(10);
 });
@@ -77,18 +93,22 @@ test.each(providers)(
 test.each(providers)('%s: an invalid contract goes back once, with every fault', async (provider) => {
   const { url } = await start();
   seen.length = 0;
-  const { draft, usage } = await ask(provider, 'repair', url);
+  const { draft } = await ask(provider, 'repair', url);
+  const { inputTokens } = lastNoted();
   expect(draft.goal).toBe(good.goal);
   expect(seen).toHaveLength(2);
   const told = [...(seen[1]?.lastResults ?? []), ...(seen[1]?.userMessages ?? [])].join('\n');
   for (const field of ['goal', 'requiredFiles', 'questions']) expect(told).toContain(field);
-  expect(usage.inputTokens).toBeGreaterThan((await ask(provider, 'ok', url)).usage.inputTokens);
+  await ask(provider, 'ok', url);
+  expect(inputTokens).toBeGreaterThan(lastNoted().inputTokens);
 });
 
 test.each(providers)('%s: a contract that is invalid twice ends with CONTRACT_INVALID', async (provider) => {
   const server = await start();
   const failure = await failureOf(ask(provider, 'stubborn', server.url));
   expect(failure).toMatchObject({ code: 'CONTRACT_INVALID', retryable: false });
+  const { wallMs: _wallMs, ...used } = lastNoted(); // What came to nothing was paid for as well.
+  expect(failure.details?.['usage']).toMatchObject({ ...used, inputTokens: expect.any(Number) });
   expect(failure.message).toContain('requiredFiles');
   expect(server.journal()).toHaveLength(2);
 });
@@ -249,9 +269,10 @@ test('every property of the tool is required, so that strict calls take the sche
 test('the demo model hands in the contract of its task and refuses any other', async () => {
   const model = { provider: 'scripted-demo', id: 'fix-failing-test', thinkingLevel: 'off' } as const;
   const { signal } = new AbortController();
-  const { draft } = await synthesizer.synthesize({ ...sources, prompt: demoPrompt, model, signal });
+  const request = { ...sources, model, signal, noteUsage: async (usage: Usage) => noted.push(usage) };
+  const { draft } = await synthesizer.synthesize({ ...request, prompt: demoPrompt });
   expect(draft.acceptance).toEqual(['node --test']);
-  const failure = await failureOf(synthesizer.synthesize({ ...sources, model, signal }));
+  const failure = await failureOf(synthesizer.synthesize(request));
   expect(failure).toMatchObject({
     code: 'MODEL_REJECTED',
     message: expect.stringContaining('only replays the bundled demo'),

@@ -48,6 +48,19 @@ test('an edit replaces what the model put there and nothing else; a second check
   expect([again.agreed, again.contract]).toEqual([agreed, contract]);
 });
 
+test('what the contract has cost is on record with it, a call that came to nothing included, and is no part of what is frozen', async () => {
+  const { freeze, check, store } = await preflightSetting({
+    contract: ({ turn }) => (turn === 0 ? { goal: '' } : {}),
+  });
+  const { contract, contractUsage } = await store.sessions.get('ses_preflight');
+  expect(contractUsage).toMatchObject({ turns: 0, wallMs: expect.any(Number) });
+  expect(contractUsage?.inputTokens).toBeGreaterThan(100);
+  expect(JSON.stringify(contract)).not.toContain('inputTokens');
+  await check();
+  await freeze();
+  expect((await store.sessions.get('ses_preflight')).contractUsage).toEqual(contractUsage);
+});
+
 test('a waiver stands in contract, snapshot and the words to the agent, with who said so, when and why', async () => {
   const { check, freeze } = await preflightSetting({ task: { skill } });
   expect((await check()).missing).toHaveLength(1);

@@ -27,8 +27,17 @@ const report = (changes: Partial<Report> = {}): Report => ({
   checks: [],
   syntax: [],
   rounds: [],
-  usage: { turns: 1, tokens: 2, costUsd: 0.5, wallMs: 3000, checksMs: 4000 },
+  usage: {
+    turns: 1,
+    tokens: 2,
+    costUsd: 0.5,
+    wallMs: 3000,
+    checksMs: 4000,
+    elapsedMs: 90_061_000,
+    contract: { tokens: 30, costUsd: 0.25, wallMs: 5000 },
+  },
   createdAt: 0,
+  endedAt: 90_061_000,
   model: 'anthropic/m',
   digests: {},
   reproduce: [],
@@ -66,7 +75,9 @@ test('a report has its facts: cost, time, what was assumed, waived, answered, sk
   );
   for (const wanted of [
     '| Cost | 1 turns, 2 tokens, 0.5000 USD |',
+    '| Cost of the contract | 30 tokens, 0.2500 USD, on top |',
     '| Time | 3 s of work, 4 s of checks |',
+    '| Started | 1970-01-01T00:00:00.000Z |\n| Ended | 1970-01-02T01:01:01.000Z, 1 d 1 h 1 min 1 s later |',
     '## Plan\n\n- [x] Read\n- [ ] Write (in progress)\n- [ ] Test',
     '## Answered\n\n- Which one? → the second',
     '## Assumed\n\n- English is spoken.',

@@ -56,6 +56,14 @@ test('a bug is fixed and proven by the tests that the repository brings; the bun
     syntax: [{ tool: 'node --check', verdict: 'passing', files: 1 }],
     diffstat: { files: 1, additions: 1, deletions: 1 },
   });
+  const { contract: written, ...used } = session.usage;
+  expect(report.usage).toMatchObject({
+    turns: used.turns,
+    costUsd: used.costUsd,
+    contract: { tokens: written.inputTokens + written.outputTokens, costUsd: written.costUsd },
+    elapsedMs: report.endedAt - session.createdAt,
+  });
+  expect(written.inputTokens).toBeGreaterThan(100);
   expect(markdown).toContain(
     '**fixed** `npm test` (before: exit 1, again exit 1, after: exit 0; proposed, not demanded; logs:',
   );

@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
+import { noUsage } from '../../src/domain/usage.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import { sampleSession, sampleTask } from '../support/sample-task.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -36,6 +38,23 @@ test('an older announcement never overwrites a newer one', async () => {
   await sessions.announce('ses_a', { rev: 2, state: 'PREFLIGHT', stage: 'ready', pause: null, at: 2 });
   await sessions.announce('ses_a', { rev: 1, state: 'INIT', stage: 'cloning', pause: null, at: 1 });
   expect(await sessions.get('ses_a')).toMatchObject({ rev: 2, state: 'PREFLIGHT', stage: 'ready', updatedAt: 2 });
+});
+
+test('what the calls for the contract have used is added up; of a session from before it was counted nothing is known', async () => {
+  const directory = temporaryDirectory();
+  const store = openStore({ directory });
+  onTestFinished(() => store.close());
+  const { sessions } = store;
+  await sessions.create(sampleSession('ses_a'));
+  await sessions.create(sampleSession('ses_old'));
+  expect((await sessions.get('ses_a')).contractUsage).toEqual(noUsage);
+  const call = { ...noUsage, inputTokens: 100, costUsd: 0.5, wallMs: 7 };
+  await Promise.all([sessions.addContractUsage('ses_a', call), sessions.addContractUsage('ses_a', call)]);
+  expect((await sessions.get('ses_a')).contractUsage).toEqual({ ...call, inputTokens: 200, costUsd: 1, wallMs: 14 });
+  const db = new DatabaseSync(join(directory, 'records.db'));
+  db.exec("UPDATE sessions SET contract_usage_json = NULL WHERE id = 'ses_old'");
+  db.close();
+  expect((await sessions.get('ses_old')).contractUsage).toBeNull();
 });
 
 test('the list is newest first, filtered, and goes on after a given session', async () => {
