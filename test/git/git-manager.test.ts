@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Base } from '../../src/domain/session.ts';
+import type { GitManager } from '../../src/git/git-manager.ts';
 import { probeRemote } from '../../src/git/probe-remote.ts';
 import { credentials, gitSetting, type GitSetting } from './setting.ts';
 
@@ -25,6 +27,12 @@ function moveMain(path: string): string {
   const commit = git('commit-tree', 'main^{tree}', '-p', 'main', '-m', 'moved');
   git('update-ref', 'refs/heads/main', commit);
   return commit;
+}
+
+/** A commit of the session on top of its base. */
+function commitOn(git: GitManager, { commit, tree }: Pick<Base, 'commit' | 'tree'>): Promise<string> {
+  const author = { name: 'a', email: 'a@b' };
+  return git.open('ses_1').commitTree({ tree, parent: commit, message: 'm', author, atMs: 0 });
 }
 
 test('a probe answers the commit of the default branch, of a branch, and of a commit id', async () => {
@@ -81,9 +89,7 @@ test('a push arrives, and repeating it changes nothing', async () => {
   const setting = await gitSetting();
   const { git } = setting;
   const { base, source } = await begun(setting);
-  const commit = await git
-    .open('ses_1')
-    .commitTree({ tree: base.tree, parent: base.commit, message: 'm', author: { name: 'a', email: 'a@b' }, atMs: 0 });
+  const commit = await commitOn(git, base);
   const push = { sessionId: 'ses_1', source, branch: 'feat/x', commit, expected: null, credentials };
   await git.push(push);
   await git.push(push);
@@ -110,9 +116,7 @@ test('a push whose pack is cut by the server leaves nothing there, and is made b
   });
   const { git } = setting;
   const { base, source } = await begun(setting);
-  const commit = await git
-    .open('ses_1')
-    .commitTree({ tree: base.tree, parent: base.commit, message: 'm', author: { name: 'a', email: 'a@b' }, atMs: 0 });
+  const commit = await commitOn(git, base);
   const push = { sessionId: 'ses_1', source, branch: 'feat/x', commit, expected: null, credentials };
   isCutting = true;
   await expect(git.push(push)).rejects.toMatchObject({ code: 'REPOSITORY_UNREACHABLE', retryable: true });
@@ -127,9 +131,7 @@ test('a branch that somebody else moved is never overwritten', async () => {
   const { git, server } = setting;
   const { base, source } = await begun(setting);
   const theirs = moveMain(server.pathOf('app'));
-  const commit = await git
-    .open('ses_1')
-    .commitTree({ tree: base.tree, parent: base.commit, message: 'm', author: { name: 'a', email: 'a@b' }, atMs: 0 });
+  const commit = await commitOn(git, base);
   for (const expected of [null, base.commit]) {
     const push = git.push({ sessionId: 'ses_1', source, branch: 'main', commit, expected, credentials });
     await expect(push).rejects.toMatchObject({ code: 'REMOTE_DIVERGED' });
