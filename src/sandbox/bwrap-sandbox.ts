@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -26,7 +25,7 @@ import {
 } from './bwrap-arguments.ts';
 import { BwrapProcess, descriptors } from './bwrap-process.ts';
 import { relayed, relayEnvironment, relayMounts } from './egress-relay.ts';
-import { detectCgroups, type CgroupFactory } from './cgroup.ts';
+import { detectCgroups, type Cgroups } from './cgroup.ts';
 import { defaultLimits, rlimitArguments } from './limits.ts';
 import { isMountedSomewhere } from './mounts.ts';
 import { inheritableDescriptors } from './process-tree.ts';
@@ -59,7 +58,7 @@ export class BwrapSandbox implements Sandbox {
   readonly enforcement: Readonly<Record<string, string>>;
   readonly #bwrap: string;
   readonly #user: BwrapOptions['user'];
-  readonly #cgroups: CgroupFactory | undefined = detectCgroups();
+  readonly #cgroups: Cgroups | undefined = detectCgroups();
   readonly #directory: string;
   readonly #seccompFile: string | null;
   readonly #root: readonly string[];
@@ -118,6 +117,7 @@ export class BwrapSandbox implements Sandbox {
       ...user,
     });
     sweepStrays();
+    sandbox.#cgroups?.sweep();
     if (probe.status === 0) return sandbox;
     sandbox.dispose();
     const why = (probe.stderr || String(probe.error)).trim();
@@ -173,7 +173,7 @@ export class BwrapSandbox implements Sandbox {
         workspace: spec.workspace,
         stdin: options.stdin,
         signal: options.signal,
-        cgroup: this.#cgroups?.(randomBytes(6).toString('hex'), limits),
+        cgroup: this.#cgroups?.make(limits),
       });
     } finally {
       for (const opened of [git, seccomp, node]) if (opened !== null) closeSync(opened);

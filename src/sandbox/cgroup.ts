@@ -1,4 +1,14 @@
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { SandboxLimits } from './sandbox.ts';
 
@@ -10,18 +20,28 @@ export interface Cgroup {
   remove(): void;
 }
 
-/** Makes a control group per command. */
-export type CgroupFactory = (id: string, limits: SandboxLimits) => Cgroup;
+/** The control groups of this server's commands. */
+export interface Cgroups {
+  /** Makes the group of one command, with its limits. */
+  make(limits: Pick<SandboxLimits, 'memoryBytes' | 'pids'>): Cgroup;
+  /** Removes the groups of servers that are dead, and ends what may still be in them. */
+  sweep(): void;
+}
+
+/** How groups are named: the pid of their server follows, then something random. */
+const PREFIX = 'holdfast-';
 
 /**
  * Control groups of version 2, where a subtree is delegated to the server (systemd `Delegate=yes`, writable cgroups in a container):
  * memory and process limits for whole trees. Undefined elsewhere; then rlimits and a watchdog do what they can.
+ * @param mount where the hierarchy is mounted.
+ * @param own the group this process is in, as a path below the mount.
  */
-export function detectCgroups(): CgroupFactory | undefined {
-  if (!existsSync('/sys/fs/cgroup/cgroup.controllers')) return undefined;
-  const own = /^0::(.*)$/m.exec(read('/proc/self/cgroup'))?.[1] ?? '';
-  const root = join('/sys/fs/cgroup', own);
-  if (!/\bmemory\b/.test(read(join(root, 'cgroup.controllers')))) return undefined;
+export function detectCgroups(mount = '/sys/fs/cgroup', own = ownGroup()): Cgroups | undefined {
+  if (!existsSync(join(mount, 'cgroup.controllers'))) return undefined;
+  const root = join(mount, own);
+  const offered = read(join(root, 'cgroup.controllers')).split(/\s/);
+  if (!['memory', 'pids'].every((controller) => offered.includes(controller))) return undefined;
   try {
     accessSync(root, constants.W_OK);
     // Only possible when the server itself sits in a leaf: a group with processes cannot delegate controllers.
@@ -29,10 +49,17 @@ export function detectCgroups(): CgroupFactory | undefined {
   } catch {
     return undefined;
   }
-  return (id, limits) => createCgroup(join(root, `holdfast-${id}`), limits);
+  return {
+    make: (limits) => makeCgroup(join(root, `${PREFIX}${process.pid}-${randomBytes(6).toString('hex')}`), limits),
+    sweep: () => sweepCgroups(root),
+  };
 }
 
-function createCgroup(directory: string, limits: SandboxLimits): Cgroup {
+function ownGroup(): string {
+  return /^0::(.*)$/m.exec(read('/proc/self/cgroup'))?.[1] ?? '';
+}
+
+function makeCgroup(directory: string, limits: Pick<SandboxLimits, 'memoryBytes' | 'pids'>): Cgroup {
   mkdirSync(directory);
   writeFileSync(join(directory, 'memory.max'), String(limits.memoryBytes));
   writeFileSync(join(directory, 'pids.max'), String(limits.pids));
@@ -44,9 +71,23 @@ function createCgroup(directory: string, limits: SandboxLimits): Cgroup {
   return {
     add: (pid) => writeFileSync(join(directory, 'cgroup.procs'), String(pid)),
     outOfMemory: () => /^oom_kill [1-9]/m.test(read(join(directory, 'memory.events'))),
-    kill: () => tryWrite(join(directory, 'cgroup.kill'), '1'),
+    kill: () => kill(directory),
     remove: () => removeEmpty(directory),
   };
+}
+
+function sweepCgroups(root: string): void {
+  for (const name of readdirSync(root)) {
+    const [, pid] = new RegExp(`^${PREFIX}(\\d+)-`).exec(name) ?? [];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    const directory = join(root, name);
+    kill(directory);
+    removeEmpty(directory);
+  }
+}
+
+function kill(directory: string): void {
+  tryWrite(join(directory, 'cgroup.kill'), '1');
 }
 
 /** The kernel lets a group go only some moments after its last process. */
@@ -58,11 +99,12 @@ function removeEmpty(directory: string, tries = 0): void {
   }
 }
 
+/** Not every kernel offers every file. */
 function tryWrite(file: string, value: string): void {
   try {
-    writeFileSync(file, value);
+    if (existsSync(file)) writeFileSync(file, value);
   } catch {
-    // Not offered by this kernel.
+    // Or not for this group; or the group is gone.
   }
 }
 
