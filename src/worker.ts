@@ -15,6 +15,8 @@ import { lfsTransport } from './activities/lfs-transport.ts';
 import { createActivities, type ActivityDependencies } from './activities/index.ts';
 import { Preflight } from './activities/preflight.ts';
 import { PullRequests } from './activities/pull-request.ts';
+import { SessionForges } from './activities/session-forges.ts';
+import { BranchProtection } from './activities/branch-protection.ts';
 import { ReportWriter } from './activities/report-writer.ts';
 import { SessionExecution } from './activities/session-execution.ts';
 import { SnapshotBuilder } from './activities/snapshot-builder.ts';
@@ -168,10 +170,11 @@ function compose({ config, store, sandbox, owner, isStopping, untilAnswering }: 
   });
   const sources = new SourceImporter({ store, git, credentials });
   const snapshots = new SnapshotBuilder(store);
-  const transport = forgeTransport(config.forge);
-  const pullRequests = new PullRequests({ store, credentials, transport });
-  const commits = new CommitManager({ git, store, credentials, pullRequests });
-  const delivery = new DeliveryProbe({ git, credentials, pullRequests });
+  const forges = new SessionForges({ credentials, transport: forgeTransport(config.forge) });
+  const protection = new BranchProtection(forges);
+  const pullRequests = new PullRequests({ store, forges });
+  const commits = new CommitManager({ git, store, credentials, pullRequests, protection });
+  const delivery = new DeliveryProbe({ git, credentials, pullRequests, protection });
   const { checkTimeoutMs, egress, model, outbound, streamIdleMs, stuck } = config;
   const openModel: OpenModel = (spec, key) =>
     createModel(spec, key, { idleTimeoutMs: streamIdleMs, network: isOfOperator(spec, model) ? undefined : outbound });

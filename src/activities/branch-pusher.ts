@@ -1,9 +1,11 @@
 import { termsOf } from '../domain/delivery.ts';
+import { workBranchOf } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { BranchStanding } from '../git/branch-standing.ts';
 import type { GitManager, Pointed } from '../git/git-manager.ts';
 import type { Store } from '../store/store.ts';
+import type { BranchProtection } from './branch-protection.ts';
 import { defaultBranchRefused, diverged } from './branch-refusals.ts';
 import type { Credentials } from './credentials.ts';
 
@@ -23,16 +25,23 @@ export class BranchPusher {
   readonly #git: GitManager;
   readonly #store: Store;
   readonly #credentials: Credentials;
+  readonly #protection: BranchProtection;
 
-  constructor(deps: { readonly git: GitManager; readonly store: Store; readonly credentials: Credentials }) {
+  constructor(deps: {
+    readonly git: GitManager;
+    readonly store: Store;
+    readonly credentials: Credentials;
+    readonly protection: BranchProtection;
+  }) {
     this.#git = deps.git;
     this.#store = deps.store;
     this.#credentials = deps.credentials;
+    this.#protection = deps.protection;
   }
 
   /**
    * Pushes, unless it is done already.
-   * @throws HoldfastError REMOTE_DIVERGED, BRANCH_PROTECTED, REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE, LFS_*
+   * @throws HoldfastError REMOTE_DIVERGED, BRANCH_PROTECTED, REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE, LFS_*, FORGE_*
    */
   async push(push: BranchPush, signal: AbortSignal): Promise<void> {
     const { snapshot, commit, own, branch } = push;
@@ -42,12 +51,21 @@ export class BranchPusher {
     const standing = await this.#git.standingOf(remote);
     if (standing.head === commit) return; // The push of an attempt that died before it could say so.
     assertAllowed(push, standing);
+    if (isToBeAsked(push, standing)) await this.#protection.assertOpen({ ...snapshot, branch });
     await this.#git.upload({ sessionId, tree: base.tree, ...remote }, own.uploads);
     await this.#store.pushedBranches.note({ sessionId, branch, commit, at: Date.now() });
     await faultPoint('before:push-sent', sessionId);
     await this.#git.push({ sessionId, commit, expected: standing.head, ...remote });
     await faultPoint('before:push-acknowledged', sessionId);
   }
+}
+
+/**
+ * A task that lets its result go to the default branch lets it pass over the rules of that one. And work that failed is not lost to a
+ * forge that is away: the one branch whose name is this session's is made in any case, if the remote takes it.
+ */
+function isToBeAsked({ snapshot, branch, isDelivery }: BranchPush, { isDefault }: BranchStanding): boolean {
+  return !isDefault && (isDelivery || branch !== workBranchOf(snapshot.sessionId));
 }
 
 function assertAllowed({ snapshot, branch, isDelivery }: BranchPush, { head, isDefault }: BranchStanding): void {

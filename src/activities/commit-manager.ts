@@ -6,6 +6,7 @@ import type { Snapshot } from '../domain/snapshot.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { GitManager, Pointed } from '../git/git-manager.ts';
 import type { Store } from '../store/store.ts';
+import type { BranchProtection } from './branch-protection.ts';
 import { BranchPusher } from './branch-pusher.ts';
 import { commitMessage } from './commit-message.ts';
 import type { Credentials } from './credentials.ts';
@@ -38,6 +39,7 @@ export class CommitManager {
     readonly store: Store;
     readonly credentials: Credentials;
     readonly pullRequests: PullRequests;
+    readonly protection: BranchProtection;
   }) {
     this.#git = deps.git;
     this.#store = deps.store;
@@ -143,10 +145,9 @@ export class CommitManager {
   }
 }
 
-/** False for a branch that was there before, or that is not for us to make. */
+/** False for a branch that was there before, that is not for us to make, or of which nobody can say that. */
 function unlessTaken(error: unknown): false {
-  const isTaken =
-    error instanceof HoldfastError && (error.code === 'REMOTE_DIVERGED' || error.code === 'BRANCH_PROTECTED');
-  if (isTaken) return false;
+  const { code = '' } = error instanceof HoldfastError ? error : {};
+  if (code === 'REMOTE_DIVERGED' || code === 'BRANCH_PROTECTED' || code.startsWith('FORGE_')) return false;
   throw error;
 }

@@ -2,6 +2,7 @@ import { termsOf } from '../domain/delivery.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import type { GitManager } from '../git/git-manager.ts';
 import type { SessionRecord } from '../store/sessions.ts';
+import type { BranchProtection } from './branch-protection.ts';
 import { defaultBranchRefused } from './branch-refusals.ts';
 import type { Credentials } from './credentials.ts';
 import type { PullRequests } from './pull-request.ts';
@@ -11,21 +12,24 @@ export class DeliveryProbe {
   readonly #git: GitManager;
   readonly #credentials: Credentials;
   readonly #pullRequests: PullRequests;
+  readonly #protection: BranchProtection;
 
   constructor(deps: {
     readonly git: GitManager;
     readonly credentials: Credentials;
     readonly pullRequests: PullRequests;
+    readonly protection: BranchProtection;
   }) {
     this.#git = deps.git;
     this.#credentials = deps.credentials;
     this.#pullRequests = deps.pullRequests;
+    this.#protection = deps.protection;
   }
 
   /**
    * Asks the remote about the branch and for a push that changes nothing, and the forge about the repository.
-   * @throws HoldfastError BRANCH_PROTECTED for a default branch that the task does not allow, REMOTE_DIVERGED, REPOSITORY_AUTH_FAILED,
-   * REPOSITORY_UNREACHABLE, FORGE_*
+   * @throws HoldfastError BRANCH_PROTECTED for a protected branch, and a default one that the task does not allow; REMOTE_DIVERGED,
+   * REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE, FORGE_*
    */
   async probe({ id, task, base }: SessionRecord, signal: AbortSignal): Promise<void> {
     const credentials = await this.#credentials.git(id);
@@ -40,5 +44,6 @@ export class DeliveryProbe {
     }
     await this.#git.probePush({ sessionId: id, commit: base?.commit ?? '', ...remote });
     await this.#pullRequests.probe(id, task);
+    if (!isDefault) await this.#protection.assertOpen({ sessionId: id, source, terms: task.terms, branch });
   }
 }

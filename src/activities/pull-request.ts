@@ -4,12 +4,10 @@ import type { DeliveredRequest } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { Task } from '../domain/task.ts';
 import { faultPoint } from '../fault-point.ts';
-import type { ForgeTransport } from '../git/forges/forge-api.ts';
 import type { Forge, Merge, PullRequest } from '../git/forges/forge.ts';
-import { openForge } from '../git/forges/open-forge.ts';
 import type { Store } from '../store/store.ts';
-import type { Credentials } from './credentials.ts';
 import * as texts from './pull-request-text.ts';
+import type { SessionForges } from './session-forges.ts';
 
 /** A commit that is on its branch and shall be merged. */
 export interface Proposal {
@@ -25,13 +23,11 @@ type Step = <T>(work: () => Promise<T>) => Promise<T>;
  */
 export class PullRequests {
   readonly #store: Store;
-  readonly #credentials: Credentials;
-  readonly #transport: ForgeTransport;
+  readonly #forges: SessionForges;
 
-  constructor(deps: { readonly store: Store; readonly credentials: Credentials; readonly transport: ForgeTransport }) {
+  constructor(deps: { readonly store: Store; readonly forges: SessionForges }) {
     this.#store = deps.store;
-    this.#credentials = deps.credentials;
-    this.#transport = deps.transport;
+    this.#forges = deps.forges;
   }
 
   /**
@@ -91,11 +87,8 @@ export class PullRequests {
     if (terms !== null) await (await this.#open(sessionId, task, terms)).defaultBranch();
   }
 
-  async #open(sessionId: string, { source }: Pick<Task, 'source'>, terms: PullRequestTerms): Promise<Forge> {
-    const token = await this.#credentials.forge(sessionId);
-    if (token === undefined) throw new HoldfastError('FORGE_AUTH_FAILED', 'There is no token for the forge.');
-    if (source.kind === 'directory') throw new HoldfastError('INVALID_REQUEST', 'A directory is on no forge.');
-    return openForge(terms.forge, source.url, { token, transport: this.#transport });
+  #open(sessionId: string, task: Pick<Task, 'source'>, { forge }: PullRequestTerms): Promise<Forge> {
+    return this.#forges.open(sessionId, task, forge);
   }
 
   async #create(forge: Forge, merge: Merge, facts: texts.RequestFacts, step: Step): Promise<PullRequest> {

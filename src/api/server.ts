@@ -3,6 +3,7 @@ import { Credentials } from '../activities/credentials.ts';
 import { forgeTransport } from '../activities/forge-transport.ts';
 import { LeftBranches } from '../activities/left-branches.ts';
 import { PullRequests } from '../activities/pull-request.ts';
+import { SessionForges } from '../activities/session-forges.ts';
 import { loadConfig, type Config } from '../config.ts';
 import { mayBeAt } from '../domain/model-address.ts';
 import { runProcess } from '../entry-point.ts';
@@ -152,7 +153,10 @@ function tidyUp({
 }
 
 function forgesFor({ forge }: Config, store: Store, credentials: Credentials): AppDeps['forges'] {
-  const pullRequests = new PullRequests({ store, credentials, transport: forgeTransport(forge) });
+  const pullRequests = new PullRequests({
+    store,
+    forges: new SessionForges({ credentials, transport: forgeTransport(forge) }),
+  });
   const learn = (secret: string) => store.known.learnOfServer('FORGE_WEBHOOK_SECRET', secret);
   return {
     secrets: () => listed(forge.webhookSecrets, learn),

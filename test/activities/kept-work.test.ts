@@ -1,10 +1,12 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Report } from '../../src/activities/report.ts';
 import { termsOf } from '../../src/domain/delivery.ts';
 import { HoldfastError } from '../../src/domain/failure.ts';
 import { workBranchOf } from '../../src/domain/session.ts';
 import type { Snapshot } from '../../src/domain/snapshot.ts';
+import { startFakeForge } from '../support/forges/fake-forge.ts';
 import { behind } from '../support/plant-repository.ts';
+import { sampleRequest } from '../support/sample-task.ts';
 import { executionSetting, type ExecutionSetting } from './execution-setting.ts';
 import { SESSION } from './runner-setting.ts';
 
@@ -14,11 +16,19 @@ const ASIDE = workBranchOf(SESSION);
 const never = new AbortController().signal;
 
 /** A session with work done, and the branches of its remote by name. */
-async function withWork(agreed: Pick<Snapshot, 'branch' | 'terms'>) {
+async function withWork(agreed: Pick<Snapshot, 'branch' | 'terms'>, repository = 'app') {
   const script = { turns: [{ tools: [{ name: 'write', args: { path: 'a.txt', content: 'half done\n' } }] }] };
-  const setting = await executionSetting(script, { delivery: 'branch', maxTurns: 1, ...agreed });
+  const setting = await executionSetting(script, {
+    delivery: 'branch',
+    maxTurns: 1,
+    plant: async (server, url) => ({
+      kind: 'repository',
+      url: repository === 'app' ? url : await server.createRepository(repository, { 'README.md': '# sample\n' }),
+    }),
+    ...agreed,
+  });
   await setting.chunk(0);
-  const git = behind(setting.server.pathOf('app'));
+  const git = behind(setting.server.pathOf(repository));
   const heads = () =>
     Object.fromEntries(
       git(['for-each-ref', '--format=%(refname:short) %(objectname)', 'refs/heads'])
@@ -70,6 +80,22 @@ describe('work that nobody has verified', () => {
     // Another attempt finds it there.
     expect(await conclude(setting)).toEqual(report);
     expect(heads()).toEqual({ ...before, [expected]: report.commit });
+  });
+
+  test.each([
+    ['that its forge will protect', null],
+    ['whose forge is away', { status: 503, body: {} }],
+  ])('stays away from a branch %s, and asks nobody about its own', async (_, trouble) => {
+    const fake = await startFakeForge('gitlab', { token: 'token', repository: 'acme/app', hasBranch: () => false });
+    onTestFinished(() => fake.close());
+    fake.state.protectedBranches.push('release/*', 'feat/*');
+    fake.trouble = () => trouble;
+    const pullRequest = sampleRequest({ kind: 'gitlab', baseUrl: fake.url });
+    const setting = await withWork({ branch: 'release/1', terms: { ...termsOf({}), pullRequest } }, 'acme/app');
+    expect(await conclude(setting)).toMatchObject({ branch: ASIDE });
+    expect(Object.keys(setting.heads())).toEqual([ASIDE, 'main']);
+    expect(fake.calls.length).toBeGreaterThan(0);
+    expect(fake.calls.join()).not.toContain('ai-task');
   });
 
   test('stays where an attempt that died has brought it, though the agreed branch is free by then', async () => {

@@ -156,6 +156,37 @@ test('the default branch is refused in preflight unless the task says so, and a 
   expect(await holdfast.reach(guarded, 'COMPLETE', 'FAILED')).toMatchObject({ result: { branch: 'feat/allowed' } });
 });
 
+test('a branch that the forge protects is refused in preflight, and pauses at the push, though the token could pass it over', async () => {
+  const { git, holdfast, remoteSha, request } = setting;
+  const repository = 'acme/guarded';
+  const hasBranch = (name: string) => remoteSha(repository, name) !== null;
+  const fake = await startFakeForge('github', { token: canaries.gitToken, repository, hasBranch });
+  onTestFinished(() => fake.close());
+  const repoUrl = await git.createRepository(repository, files);
+  for (const branch of ['release', 'next'])
+    behind(git.pathOf(repository))(['update-ref', `refs/heads/${branch}`, 'main']);
+  const main = remoteSha(repository, 'main');
+  fake.state.protectedBranches.push('release');
+  const delivery = { delivery: 'pull_request', forge: { kind: 'github', baseUrl: fake.url }, auto: false };
+  const terms = { ...delivery, pullRequest: { target: 'main' } };
+  const refused = await holdfast.create(request('marked', repoUrl, { ...terms, branch: 'release' }));
+  const answer = (await holdfast.call('POST', `/api/sessions/${refused}/preflight`, {})).body.data;
+  expect(answer.canProceed).toBe(false);
+  expect(JSON.stringify(answer.contract.items)).toContain('release is a protected branch');
+  await holdfast.call('POST', `/api/sessions/${refused}/abort`, {});
+
+  const id = await holdfast.create(request('lines', repoUrl, { ...terms, branch: 'next' }));
+  await holdfast.call('POST', `/api/sessions/${id}/preflight`, {});
+  await holdfast.call('POST', `/api/sessions/${id}/execute`, {});
+  fake.state.protectedBranches.push('next'); // While the agent works.
+  const paused = await holdfast.reach(id, 'PAUSED', 'COMPLETE', 'FAILED');
+  expect(paused.pause).toMatchObject({ code: 'BRANCH_PROTECTED', remedy: expect.stringContaining('protection') });
+  await holdfast.call('POST', `/api/sessions/${id}/resume`, { branch: 'feat/not-guarded' });
+  const done = await holdfast.reach(id, 'COMPLETE', 'FAILED');
+  expect(done).toMatchObject({ state: 'COMPLETE', result: { branch: 'feat/not-guarded' } });
+  expect([remoteSha(repository, 'release'), remoteSha(repository, 'next')]).toEqual([main, main]);
+});
+
 test('what the checks refuse leaves a branch that was there as it was: it is on a branch of its own, from where a new session goes on', async () => {
   const { fileAt, git, holdfast, remoteSha, request } = setting;
   const repoUrl = await git.createRepository('refused', files);

@@ -1,3 +1,5 @@
+import type { PullRequestTerms } from '../../src/domain/delivery.ts';
+import type { ForgeSpec } from '../../src/domain/forge.ts';
 import type { Snapshot } from '../../src/domain/snapshot.ts';
 import { defaultAuthor, type Task } from '../../src/domain/task.ts';
 import { toolNames } from '../../src/domain/tools.ts';
@@ -33,6 +35,12 @@ export function sampleTask(changes: Partial<Task> = {}): Task {
     preflightTimeoutMs: 60_000,
     ...changes,
   };
+}
+
+/** The terms of a pull request with nothing special on a forge. */
+export function sampleRequest(forge: ForgeSpec): PullRequestTerms {
+  const texts = { target: null, title: null, labels: [], reviewers: [] };
+  return { forge, ...texts, draft: true, readyWhenVerified: true, followUps: false };
 }
 
 /** A session of {@link sampleTask} to be recorded. */

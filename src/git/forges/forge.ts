@@ -64,6 +64,8 @@ export interface Forge {
   addComment(request: PullRequest, body: string): Promise<void>;
   editComment(request: PullRequest, comment: Comment, body: string): Promise<void>;
   deleteComment(request: PullRequest, comment: Comment): Promise<void>;
+  /** True for a branch that a rule protects from anybody; for one that is not there, false unless the forge tells by its name. */
+  isProtected(branch: string): Promise<boolean>;
   /** True for somebody who may push to the repository; a login that the forge does not know may not. */
   mayPush(login: string): Promise<boolean>;
 }

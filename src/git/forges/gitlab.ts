@@ -85,12 +85,28 @@ export function gitLab({ baseUrl, repository }: ForgePlace, access: ForgeAccess)
     deleteComment: async (request, { id }) => {
       await api.send('DELETE', `${notesOf(request)}/${id}`, z.unknown());
     },
+    isProtected: (branch) => isProtected(api, project, branch),
     mayPush: async (login) => {
       const path = `${project}/members/all?query=${encodeURIComponent(login)}`;
       const members = await api.list(path, z.array(Member), PAGES);
       return members.some((member) => member.username === login && member.access_level >= DEVELOPER);
     },
   };
+}
+
+async function isProtected(api: ForgeApi, project: string, branch: string): Promise<boolean> {
+  const path = `${project}/repository/branches/${encodeURIComponent(branch)}`;
+  const found = await unless(api.get(path, z.object({ protected: z.boolean() })), 404);
+  if (found !== null) return found.protected;
+  // A rule may hold for names of branches that are to come; who may not read the rules may not pass them over.
+  const rules = api.list(`${project}/protected_branches`, z.array(z.object({ name: z.string() })), PAGES);
+  return ((await unless(rules, 403, 404)) ?? []).some(({ name }) => isMatch(name, branch));
+}
+
+/** Wildcards as GitLab has them: `*` stands for any characters, slashes included (docs.gitlab.com, "Protected branches"). */
+function isMatch(rule: string, branch: string): boolean {
+  const pattern = rule.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
+  return new RegExp(`^${pattern}$`).test(branch);
 }
 
 async function userId(api: ForgeApi, login: string): Promise<number> {

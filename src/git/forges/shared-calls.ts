@@ -48,6 +48,7 @@ export function sharedCalls(
   | 'addComment'
   | 'editComment'
   | 'deleteComment'
+  | 'isProtected'
   | 'mayPush'
 > {
   return {
@@ -72,6 +73,11 @@ export function sharedCalls(
     },
     deleteComment: async (_request, { id }) => {
       await api.send('DELETE', pathOf(`/issues/comments/${id}`), z.unknown());
+    },
+    isProtected: async (branch) => {
+      const asking = api.get(pathOf(`/branches/${encodeURIComponent(branch)}`), z.object({ protected: z.boolean() }));
+      // 301: GitHub names the branch that this one was renamed to; a push under the old name makes a new one.
+      return (await unless(asking, 301, 404))?.protected === true;
     },
     mayPush: async (login) => {
       const path = pathOf(`/collaborators/${encodeURIComponent(login)}/permission`);

@@ -126,6 +126,34 @@ test.each(each)('%s: who may push is asked by login', async (kind) => {
   expect(answers).toEqual([true, false, false, false]);
 });
 
+test.each(each)('%s: a protected branch is told from one that is not, and from one that is not there', async (kind) => {
+  const { fake, forge, state } = await setting(kind);
+  state.protectedBranches.push('main', 'release/*');
+  fake.state = { ...state, hasBranch: (name) => ['main', 'feat/x', 'release/1'].includes(name) };
+  const asked = await Promise.all(['main', 'release/1', 'feat/x'].map((branch) => forge.isProtected(branch)));
+  expect(asked).toEqual([true, true, false]);
+  expect(fake.calls).toHaveLength(3);
+  // GitLab alone tells what will hold for a branch that is to come, and only to whoever may read its rules.
+  expect(await forge.isProtected('release/2.0')).toBe(kind === 'gitlab');
+  expect(await forge.isProtected('releases')).toBe(false);
+  const eve = openForge({ kind, baseUrl: fake.url }, 'https://git.test/acme/app.git', {
+    token: 'token-of-eve',
+    transport: forgeTransport({ allowPrivate: true }),
+  });
+  expect(await eve.isProtected('release/2.0')).toBe(false);
+  const answers = [
+    [301, false],
+    [403, 'FORGE_AUTH_FAILED'],
+    [429, 'FORGE_RATE_LIMITED'],
+    [503, 'FORGE_UNAVAILABLE'],
+  ] as const;
+  for (const [status, expected] of answers) {
+    fake.trouble = () => ({ status, body: { message: 'no' } });
+    const asking = forge.isProtected('main').catch(({ code }: { code: string }) => code);
+    expect(await asking).toBe(kind === 'gitlab' && status === 301 ? 'FORGE_NOT_FOUND' : expected);
+  }
+});
+
 test.each(each)(
   '%s: a comment of somebody else cannot be changed, and the failure says who should look',
   async (kind) => {

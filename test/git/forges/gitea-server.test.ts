@@ -109,9 +109,14 @@ describe.skipIf(hasNoGitea)('a real Gitea', () => {
   });
 
   test('a protected branch, a wrong token and a repository that is not there are told apart', async () => {
-    const { push, source } = await setting('feat/c');
+    const { forge, push, source } = await setting('feat/c');
     await call('POST', `/repos/${owner}/${name}/branch_protections`, { rule_name: 'main', enable_push: false });
     await expect(push('main')).rejects.toMatchObject({ code: 'BRANCH_PROTECTED' });
+    await push('feat/c');
+    const asked = await Promise.all(['main', 'feat/c', 'feat/none'].map((branch) => forge.isProtected(branch)));
+    expect(asked).toEqual([true, false, false]);
+    await call('POST', `/repos/${owner}/${name}/branch_protections`, { rule_name: 'feat/c', enable_push: true });
+    expect(await forge.isProtected('feat/c')).toBe(true);
     const transport = forgeTransport({ allowPrivate: true });
     const open = (url: string, given: string) =>
       openForge({ kind: 'gitea', baseUrl }, url, { token: given, transport }).defaultBranch();

@@ -17,7 +17,7 @@ export type Trouble = (
 export interface FakeForge {
   readonly kind: ForgeKind;
   readonly url: string;
-  readonly state: FakeState;
+  state: FakeState;
   /** `METHOD path` of the calls, in order. */
   readonly calls: string[];
   trouble: Trouble;
@@ -35,6 +35,7 @@ export async function startFakeForge(
     repository: options.repository ?? 'acme/app',
     defaultBranch: 'main',
     hasBranch: options.hasBranch ?? (() => true),
+    protectedBranches: [],
     tokens: { [options.token]: 'holdfast-bot', 'token-of-eve': 'eve' },
     members: ['ada', 'holdfast-bot'],
     requests: [],

@@ -1,4 +1,5 @@
 import {
+  branchIn,
   commentChanged,
   commented,
   duplicateOf,
@@ -35,6 +36,11 @@ export const giteaRules: Rules = {
     if (call.path !== below && !call.path.startsWith(`${below}/`)) return notFound;
     const rest = call.path.slice(below.length);
     if (rest === '') return { status: 200, body: { default_branch: state.defaultBranch } };
+    const [, branch] = /^\/branches\/([^/]+)$/.exec(rest) ?? [];
+    if (branch !== undefined) {
+      const found = branchIn(state, decodeURIComponent(branch));
+      return found === null ? notFound : { status: 200, body: found };
+    }
     const [, collaborator] = /^\/collaborators\/([^/]+)\/permission$/.exec(rest) ?? [];
     if (collaborator !== undefined) {
       const permission = state.members.includes(collaborator) ? 'write' : 'read';

@@ -1,4 +1,5 @@
 import {
+  branchIn,
   commentChanged,
   commented,
   duplicateOf,
@@ -36,6 +37,11 @@ export const gitHubRules: Rules = {
     if (call.path.toLowerCase() !== below.toLowerCase() && !call.path.startsWith(`${below}/`)) return notFound;
     const rest = call.path.slice(below.length);
     if (rest === '') return { status: 200, body: { default_branch: state.defaultBranch } };
+    const [, branch] = /^\/branches\/([^/]+)$/.exec(rest) ?? [];
+    if (branch !== undefined) {
+      const found = branchIn(state, decodeURIComponent(branch));
+      return found === null ? failed(404, 'Branch not found') : { status: 200, body: found };
+    }
     const [, collaborator] = /^\/collaborators\/([^/]+)\/permission$/.exec(rest) ?? [];
     if (collaborator !== undefined) return permission(state, collaborator);
     return pulls(state, call, rest) ?? issues(state, call, rest) ?? notFound;

@@ -1,4 +1,5 @@
 import {
+  branchIn,
   commentChanged,
   commented,
   duplicateOf,
@@ -30,6 +31,16 @@ export const gitLabRules: Rules = {
     const rest = call.path.slice(project.length);
     if (rest === '') return { status: 200, body: { id: 1, default_branch: state.defaultBranch } };
     if (rest === '/members/all') return { status: 200, body: members(state, call.query.get('query') ?? '') };
+    if (rest === '/protected_branches') {
+      // Who may not administer the project is told no rules.
+      const rules = state.protectedBranches.map((name, index) => ({ id: index + 1, name }));
+      return state.members.includes(call.login) ? { status: 200, body: rules } : failed(403, '403 Forbidden');
+    }
+    const [, branch] = /^\/repository\/branches\/([^/]+)$/.exec(rest) ?? [];
+    if (branch !== undefined) {
+      const found = branchIn(state, decodeURIComponent(branch));
+      return found === null ? notFound('Branch') : { status: 200, body: found };
+    }
     return mergeRequests(state, call, rest) ?? notes(state, call, rest) ?? failed(404, '404 Not Found');
   },
 };

@@ -31,6 +31,8 @@ export interface FakeState {
   readonly defaultBranch: string;
   /** Branches that have something to merge. */
   readonly hasBranch: (name: string) => boolean;
+  /** Rules that protect branches: names, or beginnings of names with a `*` after them. */
+  readonly protectedBranches: string[];
   /** Logins by token. */
   readonly tokens: Readonly<Record<string, string>>;
   /** Who may push; they can be asked for a review as well. */
@@ -108,6 +110,13 @@ export function commentChanged(
   }
   comment.body = textIn(body);
   return { status: 200, body: { id: comment.id } };
+}
+
+/** What is said of a branch that is there; null for another. */
+export function branchIn({ hasBranch, protectedBranches }: FakeState, name: string) {
+  if (!hasBranch(name)) return null;
+  const isMatch = (rule: string) => (rule.endsWith('*') ? name.startsWith(rule.slice(0, -1)) : name === rule);
+  return { name, protected: protectedBranches.some(isMatch) };
 }
 
 /** The text of a comment. */
