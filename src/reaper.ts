@@ -1,5 +1,6 @@
 import { heldSessions, removeSessionFiles } from './git/session-files.ts';
 import type { Store } from './store/store.ts';
+import type { KeptCredentials } from './store/pull-requests.ts';
 import type { LeftBranch } from './store/pushed-branches.ts';
 import { storageUsage, type StoragePlaces, type StorageUse } from './storage-usage.ts';
 
@@ -24,6 +25,8 @@ export interface Reaping {
   readonly orphanedBlobs: number;
   /** Sessions that ended longer ago than they are kept: their records, secrets and artifacts go as well. */
   readonly expired: readonly string[];
+  /** Ended sessions whose credentials stay while their pull requests are open: these never expire. */
+  readonly kept: readonly KeptCredentials[];
   /** Work branches of failed sessions that are still on record; what their remotes say by now is not asked. */
   readonly branches: readonly LeftBranch[];
   /** What forges have told so long ago that they do not tell it again. */
@@ -64,6 +67,7 @@ export class Reaper {
     });
     const sessions = held.filter((id) => !live.has(id));
     const expired = sessionKeepMs === null ? [] : await this.#store.sessions.endedBefore(Date.now() - sessionKeepMs);
+    const kept = await pullRequests.keptCredentials();
     const branches = await this.#branches.list();
     const forgotten = Date.now() - FORGE_MEMORY_MS;
     const forgeDeliveries = await pullRequests.settledBefore(forgotten);
@@ -81,6 +85,7 @@ export class Reaper {
       sessions,
       orphanedBlobs: orphans.size,
       expired,
+      kept,
       branches,
       forgeDeliveries,
       removed: !dryRun,

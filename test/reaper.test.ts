@@ -104,11 +104,12 @@ test('a session whose credentials are kept for its open pull request stays, howe
   await store.secrets.put('ses_ended', 'webhook.secret', 'value-of-another');
   await store.pullRequests.note({ url, sessionId: 'ses_ended', head: 'c', viewer: null, trigger: 'task', at: 1 });
   const reaper = new Reaper(store, branches, { ...directories, sessionKeepMs: 60_000 });
-  expect((await reaper.reap({ dryRun: true })).expired).toEqual([]);
-  expect((await reaper.reap({ dryRun: false })).expired).toEqual([]);
+  const kept = [{ sessionId: 'ses_ended', secrets: 1, pullRequests: [url] }];
+  expect(await reaper.reap({ dryRun: true })).toMatchObject({ expired: [], kept });
+  expect(await reaper.reap({ dryRun: false })).toMatchObject({ expired: [], kept });
   expect(await store.secrets.get('ses_ended', 'git.token')).toBe('value-of-it');
   await store.secrets.forget('ses_ended', workSecrets); // What the forge's word of the end of the request does.
-  expect((await reaper.reap({ dryRun: false })).expired).toEqual(['ses_ended']);
+  expect(await reaper.reap({ dryRun: false })).toMatchObject({ expired: ['ses_ended'], kept: [] });
   expect(await store.sessions.find('ses_ended')).toBeUndefined();
   expect(await store.pullRequests.ofUrl(url)).toEqual([]);
 });
@@ -136,7 +137,12 @@ test('a blob that is claimed again before it is removed stays', async () => {
 });
 
 test('the command prints the table for people and the facts for programs', async () => {
-  const { reaper, du } = await setting();
+  const { reaper, du, store } = await setting();
+  const request = 'https://git.test/acme/app/pulls/1';
+  for (const sessionId of ['ses_ended', 'ses_live']) {
+    for (const name of ['git.token', 'git.username'] as const) await store.secrets.put(sessionId, name, 'value-of-it');
+    await store.pullRequests.note({ url: request, sessionId, head: 'c', viewer: null, trigger: 'task', at: 1 });
+  }
   const { app } = api({ reaper });
   const { url } = await listen((request) => app.fetch(request));
   const look = holdfast(['reap', '--dry-run'], { HOLDFAST_URL: url });
@@ -144,6 +150,7 @@ test('the command prints the table for people and the facts for programs', async
   expect(JSON.parse(look.stdout())).toMatchObject({ removed: false, total: du() });
   expect(look.stderr()).toMatch(/^files of ended sessions +\d+ bytes {2}3 files$/m);
   expect(look.stderr()).toMatch(/^together +\d+ bytes$/m);
+  expect(look.stderr().match(/^kept: .*/gm)).toEqual([`kept: ses_ended with its credentials (2), for ${request}`]);
   expect(look.stderr()).toContain('left on https://git.test/a.git: feat/ai-task-ended');
   const reap = holdfast(['reap'], { HOLDFAST_URL: url });
   expect(await reap.exit).toBe(0);

@@ -10,6 +10,9 @@ const Reaping = z
     sessions: z.array(z.string()).describe('Ended or deleted, with files that nobody needs'),
     orphanedBlobs: z.int(),
     expired: z.array(z.string()).describe('Ended longer ago than SESSION_KEEP_MS: they go with all they left'),
+    kept: z
+      .array(z.object({ sessionId: z.string(), secrets: z.int(), pullRequests: z.array(z.string()) }))
+      .describe('Ended, with credentials that stay for follow-ups while the pull request is open: these do not expire'),
     branches: z
       .array(
         z.object({

@@ -15,6 +15,15 @@ export interface NotedRequest {
   readonly at: number;
 }
 
+/** Credentials of an ended session that are kept because its pull request is open: a review of it can be answered with them. */
+export interface KeptCredentials {
+  readonly sessionId: string;
+  /** How many secrets, the webhook's aside. */
+  readonly secrets: number;
+  /** Where the session delivered to, sorted. */
+  readonly pullRequests: readonly string[];
+}
+
 /** The requests that sessions have delivered to, and what came in about them: each delivery of a forge counts once. */
 export class PullRequestRecords {
   readonly #db: Database;
@@ -40,6 +49,20 @@ export class PullRequestRecords {
   async ofHead(head: string): Promise<NotedRequest | undefined> {
     const row = await this.#db.get('SELECT * FROM pull_requests WHERE head = ? ORDER BY at DESC LIMIT 1', head);
     return row && toNoted(row);
+  }
+
+  /** What is kept of ended sessions for follow-ups, in the order of their ids; {@link Sessions.endedBefore} leaves these out. */
+  async keptCredentials(): Promise<KeptCredentials[]> {
+    const rows = await this.#db.all(`SELECT p.session_id, p.url, count(*) AS secrets FROM pull_requests p
+      JOIN sessions ON sessions.id = p.session_id JOIN secrets s ON s.session_id = p.session_id
+      WHERE sessions.state IN ('COMPLETE', 'FAILED') AND s.name <> 'webhook.secret'
+      GROUP BY p.session_id, p.url ORDER BY p.session_id, p.url`);
+    const bySession = Map.groupBy(rows, (row) => String(row['session_id']));
+    return [...bySession].map(([sessionId, kept]) => ({
+      sessionId,
+      secrets: Number(kept[0]?.['secrets']),
+      pullRequests: kept.map((row) => String(row['url'])),
+    }));
   }
 
   /** What became of a delivery of a forge; undefined when it is new. */

@@ -56,6 +56,7 @@ export function api(changes: Partial<AppDeps> | ((store: Store) => Partial<AppDe
         sessions: [],
         expired: [],
         orphanedBlobs: 0,
+        kept: [],
         branches: [],
         forgeDeliveries: 0,
         removed: false,
