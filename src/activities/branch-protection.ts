@@ -21,11 +21,12 @@ export class BranchProtection {
 
   /**
    * Asks the forge, where it and a token for it are known: else nothing happens, and whether the push is taken is the remote's to say.
-   * A git token that the forge takes for no question, where no pull request is wanted from it, is no reason to stop either.
+   * Nor where the task lets its result go to a protected branch. A git token that the forge takes for no question, where no pull request is wanted from it, is no reason to stop either.
    * @throws HoldfastError BRANCH_PROTECTED, FORGE_*
    */
   async assertOpen({ sessionId, source, terms, branch }: AskedBranch): Promise<void> {
-    const { pullRequest } = termsOf({ terms });
+    const { allowProtectedBranch, pullRequest } = termsOf({ terms });
+    if (allowProtectedBranch === true) return;
     const spec = pullRequest?.forge ?? (source.kind === 'repository' ? forgeOf(source.url) : null);
     if (spec === null || source.kind === 'directory' || repositoryOn(spec, source.url) === null) return;
     const forge = await this.#forges.find(sessionId, { source }, spec);

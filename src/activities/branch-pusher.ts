@@ -1,4 +1,4 @@
-import { termsOf } from '../domain/delivery.ts';
+import { termsOf, type DeliveryTerms } from '../domain/delivery.ts';
 import { workBranchOf } from '../domain/session.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import { faultPoint } from '../fault-point.ts';
@@ -51,7 +51,8 @@ export class BranchPusher {
     const standing = await this.#git.standingOf(remote);
     if (standing.head === commit) return; // The push of an attempt that died before it could say so.
     assertAllowed(push, standing);
-    if (isToBeAsked(push, standing)) await this.#protection.assertOpen({ ...snapshot, branch });
+    if (isToBeAsked(push, standing))
+      await this.#protection.assertOpen({ sessionId, source, terms: termsAt(push), branch });
     await this.#git.upload({ sessionId, tree: base.tree, ...remote }, own.uploads);
     await this.#store.pushedBranches.note({ sessionId, branch, commit, at: Date.now() });
     await faultPoint('before:push-sent', sessionId);
@@ -66,6 +67,12 @@ export class BranchPusher {
  */
 function isToBeAsked({ snapshot, branch, isDelivery }: BranchPush, { isDefault }: BranchStanding): boolean {
   return !isDefault && (isDelivery || branch !== workBranchOf(snapshot.sessionId));
+}
+
+/** What a task allows, it allows its result. */
+function termsAt({ snapshot, isDelivery }: BranchPush): DeliveryTerms {
+  const terms = termsOf(snapshot);
+  return isDelivery ? terms : { ...terms, allowProtectedBranch: false };
 }
 
 function assertAllowed({ snapshot, branch, isDelivery }: BranchPush, { head, isDefault }: BranchStanding): void {

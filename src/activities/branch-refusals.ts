@@ -23,7 +23,8 @@ export function defaultBranchRefused(branch: string): HoldfastError {
 /** The refusal to push to a branch that the forge protects, whatever the token could do there. */
 export function protectedBranchRefused(branch: string): HoldfastError {
   return new HoldfastError('BRANCH_PROTECTED', `${branch} is a protected branch of the repository.`, {
-    remedy: 'Name another `branch`, or take the protection off it; a session that waits is then resumed.',
+    remedy:
+      'Name another `branch`, take the protection off it (a session that waits is then resumed), or set allowProtectedBranch in a new request.',
     details: { branch },
   });
 }

@@ -13,6 +13,7 @@ export type DeliveryRequest = Pick<
   | 'branch'
   | 'branchStrategy'
   | 'allowDefaultBranch'
+  | 'allowProtectedBranch'
   | 'author'
   | 'coAuthors'
   | 'trailers'
@@ -80,11 +81,12 @@ export function deliveryOf(
   source: Source,
   at: Date,
 ): Pick<Task, 'delivery' | 'branch' | 'author' | 'terms'> {
-  const { allowDefaultBranch, author, branchStrategy, coAuthors, signingKey, trailers } = request;
+  const { allowDefaultBranch, allowProtectedBranch, author, branchStrategy, coAuthors, signingKey, trailers } = request;
   const delivery = request.delivery ?? (source.kind === 'directory' ? 'directory' : 'branch');
   const terms: DeliveryTerms = {
     branchUse: branchStrategy === 'existing' ? 'existing' : 'new',
     allowDefaultBranch,
+    ...(allowProtectedBranch && { allowProtectedBranch }),
     coAuthors,
     trailers: Object.entries(trailers).map(([name, value]) => ({ name, value })),
     isSigned: signingKey !== undefined,
@@ -93,6 +95,7 @@ export function deliveryOf(
   const asks =
     terms.branchUse !== 'new' ||
     allowDefaultBranch ||
+    allowProtectedBranch ||
     terms.isSigned ||
     terms.pullRequest !== null ||
     coAuthors.length + terms.trailers.length > 0;

@@ -36,6 +36,9 @@ export const delivering = {
     .boolean()
     .default(false)
     .openapi({ description: "Lets the result be pushed to the repository's default branch." }),
+  allowProtectedBranch: z.boolean().default(false).openapi({
+    description: 'Lets the result be pushed to a branch that the forge protects, if its rules let the token.',
+  }),
   author: person.optional().openapi({ description: 'Who the commit is by; default Holdfast.' }),
   coAuthors: z.array(person).max(20).default([]),
   trailers: z

@@ -34,6 +34,8 @@ export const DeliveryTerms = z.strictObject({
   branchUse: z.enum(['new', 'existing']),
   /** Lets the repository's default branch be pushed to. */
   allowDefaultBranch: z.boolean(),
+  /** Lets the result be pushed to a branch that the forge protects, if the token may. */
+  allowProtectedBranch: z.boolean().optional(),
   coAuthors: z.array(Person),
   /** Further trailers of the commit. */
   trailers: z.array(z.strictObject({ name: z.string(), value: z.string() })),

@@ -11,7 +11,7 @@ const SESSION = 'ses_1';
 const onGitHub = 'https://github.com/acme/app.git';
 /** Asks about a branch of a repository whose forge answers with this, and tells what it was asked. */
 async function ask(
-  one: { readonly url: string; readonly token?: string; readonly proposes?: boolean },
+  one: { readonly url: string; readonly token?: string; readonly proposes?: boolean; readonly allows?: boolean },
   answer: { readonly status: number; readonly protected?: boolean },
 ) {
   const store = openStore({ directory: temporaryDirectory() });
@@ -31,8 +31,12 @@ async function ask(
     },
   });
   const pullRequest = sampleRequest({ kind: 'github', baseUrl: 'https://git.example.test' });
-  const terms = { ...termsOf({}), pullRequest };
-  const branch = { sessionId: SESSION, source, branch: 'release/1', terms: one.proposes ? terms : undefined };
+  const terms = {
+    ...termsOf({}),
+    pullRequest: one.proposes === true ? pullRequest : null,
+    allowProtectedBranch: one.allows,
+  };
+  const branch = { sessionId: SESSION, source, branch: 'release/1', terms };
   const outcome = await new BranchProtection(forges).assertOpen(branch).then(
     () => 'open',
     ({ code }: { code: string }) => code,
@@ -52,6 +56,7 @@ test.each([
     'BRANCH_PROTECTED',
     named,
   ],
+  ['nobody where the task lets its result go there', { url: onGitHub, token: 't', allows: true }, 'open', null],
   ['nobody without a token', { url: onGitHub }, 'open', null],
   ['nobody where no forge is known', { url: 'https://a.test/acme/app', token: 't' }, 'open', null],
   ['nobody about a URL that is no repository there', { url: 'https://github.com/app', token: 't' }, 'open', null],

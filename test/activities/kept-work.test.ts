@@ -91,7 +91,10 @@ describe('work that nobody has verified', () => {
     fake.state.protectedBranches.push('release/*', 'feat/*');
     fake.trouble = () => trouble;
     const pullRequest = sampleRequest({ kind: 'gitlab', baseUrl: fake.url });
-    const setting = await withWork({ branch: 'release/1', terms: { ...termsOf({}), pullRequest } }, 'acme/app');
+    const setting = await withWork(
+      { branch: 'release/1', terms: { ...termsOf({}), allowProtectedBranch: true, pullRequest } },
+      'acme/app',
+    );
     expect(await conclude(setting)).toMatchObject({ branch: ASIDE });
     expect(Object.keys(setting.heads())).toEqual([ASIDE, 'main']);
     expect(fake.calls.length).toBeGreaterThan(0);

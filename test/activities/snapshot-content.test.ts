@@ -179,6 +179,7 @@ const others: { readonly [K in keyof Required<Task>]: readonly Task[K][] | null 
   terms: [
     { ...terms, branchUse: 'existing' },
     { ...terms, allowDefaultBranch: true },
+    { ...terms, allowProtectedBranch: true },
     { ...terms, coAuthors: [{ name: 'Ada', email: 'ada@example.org' }] },
     { ...terms, trailers: [{ name: 'Ticket', value: '1' }] },
     { ...terms, isSigned: true },

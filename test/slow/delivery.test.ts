@@ -185,6 +185,11 @@ test('a branch that the forge protects is refused in preflight, and pauses at th
   const done = await holdfast.reach(id, 'COMPLETE', 'FAILED');
   expect(done).toMatchObject({ state: 'COMPLETE', result: { branch: 'feat/not-guarded' } });
   expect([remoteSha(repository, 'release'), remoteSha(repository, 'next')]).toEqual([main, main]);
+
+  const bold = { ...terms, branch: 'release', allowProtectedBranch: true, auto: true };
+  const allowed = await holdfast.create(request('marked', repoUrl, bold));
+  expect(await holdfast.reach(allowed, 'COMPLETE', 'FAILED')).toMatchObject({ result: { branch: 'release' } });
+  expect(remoteSha(repository, 'release')).not.toBe(main);
 });
 
 test('what the checks refuse leaves a branch that was there as it was: it is on a branch of its own, from where a new session goes on', async () => {
