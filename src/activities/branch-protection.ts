@@ -1,6 +1,7 @@
 import { termsOf } from '../domain/delivery.ts';
 import { HoldfastError } from '../domain/failure.ts';
 import { forgeOf, repositoryOn } from '../domain/forge.ts';
+import { workBranchOf } from '../domain/session.ts';
 import type { Task } from '../domain/task.ts';
 import { protectedBranchRefused } from './branch-refusals.ts';
 import type { SessionForges } from './session-forges.ts';
@@ -21,12 +22,13 @@ export class BranchProtection {
 
   /**
    * Asks the forge, where it and a token for it are known: else nothing happens, and whether the push is taken is the remote's to say.
-   * Nor where the task lets its result go to a protected branch. A git token that the forge takes for no question, where no pull request is wanted from it, is no reason to stop either.
+   * Nor where the task lets its result go to a protected branch, or to one that has our name and needs nothing else of the forge. A git token that the forge takes for no question, where no pull request is wanted from it, is no reason to stop either.
    * @throws HoldfastError BRANCH_PROTECTED, FORGE_*
    */
   async assertOpen({ sessionId, source, terms, branch }: AskedBranch): Promise<void> {
     const { allowProtectedBranch, pullRequest } = termsOf({ terms });
-    if (allowProtectedBranch === true) return;
+    const isOurs = branch === workBranchOf(sessionId);
+    if (allowProtectedBranch === true || (isOurs && pullRequest === null)) return;
     const spec = pullRequest?.forge ?? (source.kind === 'repository' ? forgeOf(source.url) : null);
     if (spec === null || source.kind === 'directory' || repositoryOn(spec, source.url) === null) return;
     const forge = await this.#forges.find(sessionId, { source }, spec);

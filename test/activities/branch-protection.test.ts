@@ -3,6 +3,7 @@ import { BranchProtection } from '../../src/activities/branch-protection.ts';
 import { Credentials } from '../../src/activities/credentials.ts';
 import { SessionForges } from '../../src/activities/session-forges.ts';
 import { termsOf } from '../../src/domain/delivery.ts';
+import { workBranchOf } from '../../src/domain/session.ts';
 import { openStore } from '../../src/store/store.ts';
 import { sampleRequest, sampleSession, sampleTask } from '../support/sample-task.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -11,7 +12,13 @@ const SESSION = 'ses_1';
 const onGitHub = 'https://github.com/acme/app.git';
 /** Asks about a branch of a repository whose forge answers with this, and tells what it was asked. */
 async function ask(
-  one: { readonly url: string; readonly token?: string; readonly proposes?: boolean; readonly allows?: boolean },
+  one: {
+    readonly url: string;
+    readonly token?: string;
+    readonly proposes?: boolean;
+    readonly allows?: boolean;
+    readonly isOurs?: boolean;
+  },
   answer: { readonly status: number; readonly protected?: boolean },
 ) {
   const store = openStore({ directory: temporaryDirectory() });
@@ -36,7 +43,7 @@ async function ask(
     pullRequest: one.proposes === true ? pullRequest : null,
     allowProtectedBranch: one.allows,
   };
-  const branch = { sessionId: SESSION, source, branch: 'release/1', terms };
+  const branch = { sessionId: SESSION, source, branch: one.isOurs ? workBranchOf(SESSION) : 'release/1', terms };
   const outcome = await new BranchProtection(forges).assertOpen(branch).then(
     () => 'open',
     ({ code }: { code: string }) => code,
@@ -57,6 +64,7 @@ test.each([
     named,
   ],
   ['nobody where the task lets its result go there', { url: onGitHub, token: 't', allows: true }, 'open', null],
+  ['nobody about the branch that has our name', { url: onGitHub, token: 't', isOurs: true }, 'open', null],
   ['nobody without a token', { url: onGitHub }, 'open', null],
   ['nobody where no forge is known', { url: 'https://a.test/acme/app', token: 't' }, 'open', null],
   ['nobody about a URL that is no repository there', { url: 'https://github.com/app', token: 't' }, 'open', null],
