@@ -9,7 +9,8 @@ import { temporaryDirectory } from './support/temporary-directory.ts';
 function setting() {
   const root = temporaryDirectory();
   const dataDir = join(root, 'data');
-  for (const name of ['jdk', 'node', 'data/work/ses_1', 'elsewhere']) mkdirSync(join(root, name), { recursive: true });
+  for (const path of [['jdk'], ['node'], ['data', 'work', 'ses_1'], ['elsewhere']])
+    mkdirSync(join(root, ...path), { recursive: true });
   const load = (toolchains: string, more: Readonly<Record<string, string>> = {}) =>
     loadConfig({ DATA_DIR: dataDir, SANDBOX_TOOLCHAINS: toolchains, ...more }).sandbox.toolchains;
   const faults = (toolchains: string, more: Readonly<Record<string, string>> = {}): unknown[] => {

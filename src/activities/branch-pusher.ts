@@ -1,5 +1,4 @@
-import { termsOf, type DeliveryTerms } from '../domain/delivery.ts';
-import { workBranchOf } from '../domain/session.ts';
+import { termsOf } from '../domain/delivery.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import { faultPoint } from '../fault-point.ts';
 import type { BranchStanding } from '../git/branch-standing.ts';
@@ -44,35 +43,21 @@ export class BranchPusher {
    * @throws HoldfastError REMOTE_DIVERGED, BRANCH_PROTECTED, REPOSITORY_AUTH_FAILED, REPOSITORY_UNREACHABLE, LFS_*, FORGE_*
    */
   async push(push: BranchPush, signal: AbortSignal): Promise<void> {
-    const { snapshot, commit, own, branch } = push;
+    const { snapshot, commit, own, branch, isDelivery } = push;
     const { sessionId, source, base } = snapshot;
     const credentials = await this.#credentials.git(sessionId);
     const remote = { source, branch, signal, ...(credentials && { credentials }) };
     const standing = await this.#git.standingOf(remote);
     if (standing.head === commit) return; // The push of an attempt that died before it could say so.
     assertAllowed(push, standing);
-    if (isToBeAsked(push, standing))
-      await this.#protection.assertOpen({ sessionId, source, terms: termsAt(push), branch });
+    // A task that lets its result go to the default branch lets it pass over the rules of that one.
+    if (!standing.isDefault) await this.#protection.assertOpen({ ...snapshot, branch, isDelivery });
     await this.#git.upload({ sessionId, tree: base.tree, ...remote }, own.uploads);
     await this.#store.pushedBranches.note({ sessionId, branch, commit, at: Date.now() });
     await faultPoint('before:push-sent', sessionId);
     await this.#git.push({ sessionId, commit, expected: standing.head, ...remote });
     await faultPoint('before:push-acknowledged', sessionId);
   }
-}
-
-/**
- * A task that lets its result go to the default branch lets it pass over the rules of that one. And work that failed is not lost to a
- * forge that is away: the one branch whose name is this session's is made in any case, if the remote takes it.
- */
-function isToBeAsked({ snapshot, branch, isDelivery }: BranchPush, { isDefault }: BranchStanding): boolean {
-  return !isDefault && (isDelivery || branch !== workBranchOf(snapshot.sessionId));
-}
-
-/** What a task allows, it allows its result. */
-function termsAt({ snapshot, isDelivery }: BranchPush): DeliveryTerms {
-  const terms = termsOf(snapshot);
-  return isDelivery ? terms : { ...terms, allowProtectedBranch: false };
 }
 
 function assertAllowed({ snapshot, branch, isDelivery }: BranchPush, { head, isDefault }: BranchStanding): void {

@@ -44,6 +44,7 @@ export class DeliveryProbe {
     }
     await this.#git.probePush({ sessionId: id, commit: base?.commit ?? '', ...remote });
     await this.#pullRequests.probe(id, task);
-    if (!isDefault) await this.#protection.assertOpen({ sessionId: id, source, terms: task.terms, branch });
+    const asked = { sessionId: id, source, terms: task.terms, branch, isDelivery: true };
+    if (!isDefault) await this.#protection.assertOpen(asked);
   }
 }

@@ -41,7 +41,7 @@ export class PullRequests {
     // What is written into a request is there for ever.
     const shown = (await this.#store.redactorOf(sessionId)).json(facts);
     const terms = requestTermsOf(snapshot);
-    const forge = await this.#open(sessionId, snapshot, terms);
+    const forge = await this.#forges.open(sessionId, snapshot, terms.forge);
     const { epoch } = await this.#store.journal.claim(sessionId);
     const step: Step = async (work) => {
       signal.throwIfAborted();
@@ -75,7 +75,7 @@ export class PullRequests {
    */
   async mayPush(sessionId: string, task: Pick<Task, 'source' | 'terms'>, login: string): Promise<boolean> {
     const terms = termsOf(task).pullRequest;
-    return terms !== null && (await this.#open(sessionId, task, terms)).mayPush(login);
+    return terms !== null && (await this.#forges.open(sessionId, task, terms.forge)).mayPush(login);
   }
 
   /**
@@ -84,11 +84,7 @@ export class PullRequests {
    */
   async probe(sessionId: string, task: Pick<Task, 'source' | 'terms'>): Promise<void> {
     const terms = termsOf(task).pullRequest;
-    if (terms !== null) await (await this.#open(sessionId, task, terms)).defaultBranch();
-  }
-
-  #open(sessionId: string, task: Pick<Task, 'source'>, { forge }: PullRequestTerms): Promise<Forge> {
-    return this.#forges.open(sessionId, task, forge);
+    if (terms !== null) await (await this.#forges.open(sessionId, task, terms.forge)).defaultBranch();
   }
 
   async #create(forge: Forge, merge: Merge, facts: texts.RequestFacts, step: Step): Promise<PullRequest> {

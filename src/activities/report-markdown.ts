@@ -162,13 +162,19 @@ function quoted(text: string): string[] {
 /** A command may have lines of its own: none of them ends the block. */
 function script(lines: readonly string[]): string[] {
   const text = lines.join('\n');
-  const fence = '~'.repeat(Math.max(3, ...[...text.matchAll(/~+/g)].map(([run]) => run.length + 1)));
+  const fence = fenceFor(text, '~', 3);
   return lines.length === 0 ? [] : ['In an empty directory:\n', `${fence}bash\n${text}\n${fence}`];
 }
 
 function code(text: string): string {
   const line = oneLine(text);
-  const fence = '`'.repeat(Math.max(0, ...[...line.matchAll(/`+/g)].map(([run]) => run.length)) + 1);
+  const fence = fenceFor(line, '`', 1);
   const blank = line.startsWith('`') || line.endsWith('`') ? ' ' : '';
   return `${fence}${blank}${line}${blank}${fence}`;
+}
+
+/** At least so many of a mark, and more than stand anywhere in a row in the text. */
+function fenceFor(text: string, mark: '`' | '~', least: number): string {
+  const runs = [...text.matchAll(/`+|~+/g)].map(([run]) => run).filter((run) => run.startsWith(mark));
+  return mark.repeat(Math.max(least, ...runs.map((run) => run.length + 1)));
 }

@@ -1,4 +1,6 @@
 import type { Snapshot } from '../domain/snapshot.ts';
+import { usesLfs } from '../domain/task.ts';
+import { shellQuoted } from './shell-quoted.ts';
 
 /** What a session is reproduced from. */
 export interface Reproducible {
@@ -45,15 +47,16 @@ function filesOf({ source, branch, commit, isApplied, isChanged }: Reproducible,
   const clone = `git clone ${quoted(source.url)} work && cd work && git checkout ${base}`;
   const completions = [
     ...(source.submodules === true ? ['git submodule update --init --recursive'] : []),
-    ...(source.lfs === true ? ['git lfs pull'] : []),
+    ...(usesLfs(source) ? ['git lfs pull'] : []),
   ];
   if (branch !== null && commit !== null) {
     return [clone, `git fetch origin ${quoted(branch)} && git checkout ${commit}`, ...completions];
   }
-  const apply = source.lfs === true ? `git ${asItIs} apply ../diff.patch` : 'git apply ../diff.patch';
+  const apply = usesLfs(source) ? `git ${asItIs} apply ../diff.patch` : 'git apply ../diff.patch';
   return [clone, ...completions, ...(isChanged ? [apply] : [])];
 }
 
+/** Quoted only where it must be: people read these lines. */
 function quoted(text: string): string {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : shellQuoted(text);
 }

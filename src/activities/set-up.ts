@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { digestOf } from '../digest/canonical-json.ts';
 import type { NetworkPolicy } from '../domain/egress.ts';
 import { isGreen, type CheckEnd } from '../domain/verdict.ts';
 import type { GitManager } from '../git/git-manager.ts';
@@ -55,9 +55,7 @@ export class SetUp {
     const { git, sandbox, store, egress: settings } = this.#parts;
     const mark = join(workTree.stateDirectory, 'set-up');
     const inputs = await setUpInputs(git.open(sessionId), files.tree);
-    const key = createHash('sha256')
-      .update(JSON.stringify([commands, inputs]))
-      .digest('hex');
+    const key = digestOf(JSON.stringify([commands, inputs]));
     if (existsSync(mark) && readFileSync(mark, 'utf8') === key) return null;
     rmSync(mark, { force: true }); // From here on the directory is neither as it was nor as it shall be.
     await using egress = await SessionEgress.open(sessionId, job.network, { sandbox, events: store.events, settings });

@@ -1,3 +1,5 @@
+import { shellQuoted } from './shell-quoted.ts';
+
 /** A program that reads a file without running it, and says whether its syntax is sound. */
 export interface SyntaxTool {
   readonly name: string;
@@ -29,7 +31,6 @@ const toml = pythonLoad('tomllib', 'tomllib.load(open(sys.argv[1], "rb"))');
 const unless = (pattern: string): string =>
   `; code=$?; [ $code != 1 ] && exit $code; grep -qE '${pattern}' "$1" && exit 3; exit 1`;
 const unlessTemplate = unless('[{][{%]');
-const shell = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /** The tools, each by itself; the first whose `files` match a path is the one that reads it. */
 export const syntaxTools: readonly SyntaxTool[] = [
@@ -46,26 +47,31 @@ export const syntaxTools: readonly SyntaxTool[] = [
     name: 'node (TypeScript)',
     files: /\.[cm]?ts$/,
     present: `node -e 'process.exit(process.getBuiltinModule?.("node:module").stripTypeScriptTypes ? 0 : 1)'`,
-    check: `node --no-warnings -e ${shell(typescript)} "$1"`,
+    check: `node --no-warnings -e ${shellQuoted(typescript)} "$1"`,
   },
   {
     name: 'node (JSON)',
     files: /\.json$/,
     present: 'command -v node',
-    check: `node -e ${shell(json)} "$1"${unlessTemplate}`,
+    check: `node -e ${shellQuoted(json)} "$1"${unlessTemplate}`,
   },
-  { name: 'python3', files: /\.pyi?$/, present: 'command -v python3', check: `python3 -I -c ${shell(python)} "$1"` },
+  {
+    name: 'python3',
+    files: /\.pyi?$/,
+    present: 'command -v python3',
+    check: `python3 -I -c ${shellQuoted(python)} "$1"`,
+  },
   {
     name: 'python3 (YAML)',
     files: /\.ya?ml$/,
     present: "python3 -I -c 'import yaml'",
-    check: `python3 -I -c ${shell(yaml)} "$1"${unlessTemplate}`,
+    check: `python3 -I -c ${shellQuoted(yaml)} "$1"${unlessTemplate}`,
   },
   {
     name: 'python3 (TOML)',
     files: /\.toml$/,
     present: "python3 -I -c 'import tomllib'",
-    check: `python3 -I -c ${shell(toml)} "$1"${unlessTemplate}`,
+    check: `python3 -I -c ${shellQuoted(toml)} "$1"${unlessTemplate}`,
   },
   { name: 'gofmt -e', files: /\.go$/, present: 'command -v gofmt', check: 'gofmt -e "$1" 2>&1 >/dev/null' },
   { name: 'bash -n', files: /\.(ba)?sh$/, present: 'command -v bash', check: 'bash -n "$1"' },

@@ -139,17 +139,10 @@ function reading<T>(schema: z.ZodType<T>, make: (payload: T) => RequestEvent | n
   };
 }
 
-function commentOf(
-  {
-    body,
-    html_url: address,
-    id,
-    line,
-    path,
-    user,
-  }: Omit<z.infer<typeof Said>, 'id'> & { readonly id: number | string },
-  request: string,
-): RequestEvent {
+/** What somebody said; where the forge has no id for it, under one that we make. */
+type Remark = Omit<z.infer<typeof Said>, 'id'> & { readonly id: number | string };
+
+function commentOf({ body, html_url: address, id, line, path, user }: Remark, request: string): RequestEvent {
   return {
     kind: 'comment',
     id: String(id),

@@ -76,12 +76,9 @@ export class HoldfastClient {
     headers: Readonly<Record<string, string>> = {},
   ): Promise<T> {
     const response = await this.#fetch(method, path, body, headers);
-    const answer = await response.json().catch(() => null);
-    if (isEnvelope<T>(answer)) {
-      if (answer.success) return answer.data;
-      throw new RefusedError(response.status, answer.error);
-    }
-    throw new UnreachableError(this.url, `: something else did, with HTTP ${response.status}`);
+    const answer = await bodyOf(response);
+    if (isEnvelope<T>(answer) && answer.success) return answer.data;
+    throw this.#failureOf(response, answer);
   }
 
   /**
@@ -90,7 +87,7 @@ export class HoldfastClient {
    */
   async delete(path: string): Promise<void> {
     const response = await this.#fetch('DELETE', path, undefined, {});
-    if (response.status !== 204) await this.#refused(response);
+    if (response.status !== 204) throw this.#failureOf(response, await bodyOf(response));
   }
 
   /**
@@ -100,17 +97,16 @@ export class HoldfastClient {
   async download(path: string): Promise<ReadableStream<Uint8Array>> {
     const response = await this.#fetch('GET', path, undefined, {});
     if (response.ok && response.body !== null) return response.body;
-    return this.#refused(response);
+    throw this.#failureOf(response, await bodyOf(response));
   }
 
   session(id: string): Promise<Session> {
     return this.call('GET', `/api/sessions/${encodeURIComponent(id)}`);
   }
 
-  async #refused(response: Response): Promise<never> {
-    const answer = await response.json().catch(() => null);
-    if (isEnvelope(answer) && !answer.success) throw new RefusedError(response.status, answer.error);
-    throw new UnreachableError(this.url, `: something else did, with HTTP ${response.status}`);
+  #failureOf({ status }: Response, answer: unknown): Error {
+    if (isEnvelope(answer) && !answer.success) return new RefusedError(status, answer.error);
+    return new UnreachableError(this.url, `: something else did, with HTTP ${status}`);
   }
 
   async #fetch(
@@ -134,6 +130,11 @@ export class HoldfastClient {
       throw new UnreachableError(this.url, '', cause);
     }
   }
+}
+
+/** Null for what is no JSON. */
+function bodyOf(response: Response): Promise<unknown> {
+  return response.json().catch(() => null);
 }
 
 /** Holdfast's envelope, and no answer of some proxy or other server. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { buffer } from 'node:stream/consumers';
+import { text } from 'node:stream/consumers';
 import { Webhook } from 'standardwebhooks';
 
 /** The receiver of the demo's webhooks: it checks each one as any receiver should. */
@@ -23,7 +23,7 @@ export async function startWebhookInbox(): Promise<WebhookInbox> {
   const waiting: (() => void)[] = [];
   let verified = 0;
   const server = createServer(async (request, response) => {
-    const body = await buffer(request).then(String, () => null);
+    const body = await text(request).catch(() => null);
     if (body === null) return void response.destroy(); // Whoever sent it has been killed in the middle.
     if (verifies(secret, body, request.headers)) verified += 1;
     payloads.push(JSON.parse(body) as { status: string });

@@ -43,7 +43,13 @@ async function ask(
     pullRequest: one.proposes === true ? pullRequest : null,
     allowProtectedBranch: one.allows,
   };
-  const branch = { sessionId: SESSION, source, branch: one.isOurs ? workBranchOf(SESSION) : 'release/1', terms };
+  const branch = {
+    sessionId: SESSION,
+    source,
+    branch: one.isOurs ? workBranchOf(SESSION) : 'release/1',
+    terms,
+    isDelivery: true,
+  };
   const outcome = await new BranchProtection(forges).assertOpen(branch).then(
     () => 'open',
     ({ code }: { code: string }) => code,

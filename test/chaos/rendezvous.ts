@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { FaultHit } from '../../src/fault-point.ts';
 
 /** A hit as the harness sees it. */
@@ -69,7 +70,5 @@ export class Rendezvous {
 }
 
 async function bodyOf(request: IncomingMessage): Promise<FaultHit> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return JSON.parse(Buffer.concat(chunks).toString('utf8')) as FaultHit;
+  return JSON.parse(await text(request)) as FaultHit;
 }

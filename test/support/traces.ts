@@ -12,7 +12,7 @@ export async function tracesOf(holdfast: Holdfast, id: string): Promise<string[]
   const sessions = join(holdfast.dataDir, 'sessions');
   return [
     ...rowsOf(join(sessions, 'records.db'), id.slice('ses_'.length)),
-    ...(await lasting(() => unclaimed(sessions))),
+    ...unclaimed(sessions),
     ...namesBelow(join(holdfast.dataDir, 'work')).filter((name) => name.includes(id)),
     ...processesWith(id),
     ...(await withClient(holdfast, (client) => isRunning(client, workflowIdOf(id)))),
@@ -52,17 +52,6 @@ function rowsOf(file: string, text: string): string[] {
   } finally {
     db.close();
   }
-}
-
-/** What is there again and again: what another session is just giving up goes meanwhile. */
-async function lasting(list: () => string[]): Promise<string[]> {
-  let left = list();
-  for (let again = 0; again < 100 && left.length > 0; again += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const still = new Set(list());
-    left = left.filter((name) => still.has(name));
-  }
-  return left;
 }
 
 function unclaimed(sessions: string): string[] {

@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { buffer } from 'node:stream/consumers';
+import { text } from 'node:stream/consumers';
 import { verifies } from '../../src/demo/webhook-inbox.ts';
 
 /** A webhook as it came in, and whether the `standardwebhooks` package takes it. */
@@ -35,7 +35,7 @@ export async function startWebhookReceiver(options: {
 }): Promise<WebhookReceiver> {
   const received: Received[] = [];
   const server = createServer(async (request, response) => {
-    const body = await buffer(request).then(String, () => null);
+    const body = await text(request).catch(() => null);
     if (body === null) return void response.destroy(); // Whoever sent it has been killed in the middle.
     received.push({
       id: String(request.headers['webhook-id']),

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { Credentials } from '../../../src/activities/credentials.ts';
 import { forgeTransport } from '../../../src/activities/forge-transport.ts';
@@ -162,9 +163,7 @@ describe.skipIf(hasNoGitea)('a real Gitea', () => {
 });
 
 async function readDelivery(request: IncomingMessage) {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  const body = Buffer.concat(chunks).toString('utf8');
+  const body = await text(request);
   const header = (key: string) => String(request.headers[key] ?? '');
   const event = eventOf('gitea', eventIn('gitea', header), JSON.parse(body));
   return { event, isSigned: isSigned('gitea', header, body, [SECRET]), id: deliveryIdIn('gitea', header) };

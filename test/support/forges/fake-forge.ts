@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { buffer } from 'node:stream/consumers';
+import { text } from 'node:stream/consumers';
 import type { ForgeKind } from '../../../src/domain/forge.ts';
 import { giteaRules } from './fake-gitea.ts';
 import { gitHubRules } from './fake-github.ts';
@@ -63,15 +63,15 @@ export async function startFakeForge(
 
 function serve(own: Rules, forge: FakeForge): Server {
   return createServer(async (request, response) => {
-    const text = await buffer(request).then(String, () => null);
-    if (text === null) return void response.destroy(); // Whoever sent it has been killed in the middle.
+    const sent = await text(request).catch(() => null);
+    if (sent === null) return void response.destroy(); // Whoever sent it has been killed in the middle.
     const url = new URL(request.url ?? '/', forge.url);
     const method = request.method ?? 'GET';
     const call = { method, path: url.pathname };
     forge.calls.push(`${method} ${url.pathname}`);
     const trouble = forge.trouble(call, forge.calls.length);
     if (trouble === 'lost before') return void response.destroy();
-    const body = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
+    const body = sent === '' ? {} : (JSON.parse(sent) as Record<string, unknown>);
     const whole = { ...call, headers: request.headers, query: url.searchParams, body };
     const reply = typeof trouble === 'object' && trouble !== null ? trouble : replyTo(own, forge, whole);
     if (trouble === 'lost after') return void response.destroy();

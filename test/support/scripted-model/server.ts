@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { anthropicMessages } from './anthropic-messages.ts';
 import { Faults, type Fault } from './faults.ts';
 import { RequestJournal, sha256, type JournalEntry, type Outcome } from './journal.ts';
@@ -44,7 +45,7 @@ export async function startScriptedModel(
   const journal = new RequestJournal(options.journalMax ?? 10_000);
   const expected = options.key === undefined ? undefined : sha256(options.key);
   const server = createServer((request, response) => {
-    void readBody(request)
+    void buffer(request)
       .then((body) => {
         const format =
           request.method === 'POST' ? formats.find(({ path }) => pathOf(request).endsWith(path)) : undefined;
@@ -197,12 +198,6 @@ function control(
   else if (call === 'DELETE /__faults') faults.clear();
   else response.writeHead(404);
   response.end();
-}
-
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }
 
 function pathOf(request: IncomingMessage): string {
